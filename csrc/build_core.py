@@ -1,8 +1,8 @@
 """Describes the extension `localvault._core` to cffi (API mode).
 
-Relies on cffi and a C compiler; no system library is linked. Promises: every C file below this folder is compiled and
-every header is a dependency, so a new primitive needs no line here. Paths are relative to the project's root, which is
-where setuptools runs.
+Relies on cffi and a C compiler; no system library is linked. Promises: every C file below this folder is
+compiled and every header is a dependency, so a new primitive needs no line here. Paths are relative to the
+project's root, which is where setuptools runs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ffibuilder.set_source(
     "localvault._core",
     '#include "lv_core.h"',
     sources=posix_paths("*.c"),
-    depends=posix_paths("*.[hc]") + [(CSRC / "core.cdef.txt").as_posix()],
+    depends=[*posix_paths("*.[hc]"), (CSRC / "core.cdef.txt").as_posix()],
     include_dirs=[(CSRC / "include").as_posix(), CSRC.as_posix()],
     define_macros=[("LV_VERSION", f'"{VERSION}"')],
     extra_compile_args=COMPILE_ARGS,

@@ -1,7 +1,7 @@
 """Is what the extension needs to be compiled installed? If not, says in one sentence what to install.
 
-Relies on the standard library alone, because it runs before anything is installed. Promises: exit status 0 and no
-output when a C compiler and Python's headers are there, otherwise status 1 and one sentence.
+Relies on the standard library alone, because it runs before anything is installed. Promises: exit status 0
+and no output when a C compiler and Python's headers are there, otherwise status 1 and one sentence.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def complaint(include: Path) -> str | None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if shutil.which(compiler()) is None:
         return (
-            f"localvault needs a C compiler and `{compiler()}` was not found: install one (Debian: apt-get install "
-            "gcc libc6-dev, Fedora: dnf install gcc, macOS: xcode-select --install)."
+            f"localvault needs a C compiler and `{compiler()}` was not found: install one "
+            "(Debian: apt-get install gcc libc6-dev, Fedora: dnf install gcc, macOS: xcode-select --install)."
         )
     if not (include / "Python.h").is_file():
         return (
-            f"localvault needs the headers of Python {version} and {include / 'Python.h'} is missing: install them "
-            f"(Debian: apt-get install python{version}-dev, Fedora: dnf install python3-devel, macOS: "
-            f"brew install python@{version})."
+            f"localvault needs the headers of Python {version} and {include / 'Python.h'} is missing: "
+            f"install them (Debian: apt-get install python{version}-dev, Fedora: dnf install "
+            f"python3-devel, macOS: brew install python@{version})."
         )
     return None
 

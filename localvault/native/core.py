@@ -1,4 +1,4 @@
-"""Hands on the extension's `ffi` and `lib`, initialised, and nothing more; csrc/include/lv_core.h has the contracts."""
+"""Hands on the extension's `ffi` and `lib`, initialised: csrc/include/lv_core.h has the contracts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Memory for keys: locked, guarded, not dumped, wiped; and the two calls every room with secrets needs.
 
-Relies on the native core (csrc/mem). Promises: the bytes of a `Locked` are kept out of swap where the system allows,
-out of core dumps, unreadable in a forked child, wiped when it is dropped, and shown by no `repr`, `str`, pickle or
-copy. What Python itself copies (a `bytes` made from a view) is outside of that promise.
+Relies on the native core (csrc/mem). Promises: the bytes of a `Locked` are kept out of swap where the system
+allows, out of core dumps, unreadable in a forked child, wiped when it is dropped, and shown by no `repr`,
+`str`, pickle or copy. What Python itself copies (a `bytes` made from a view) is outside of that promise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def forks() -> int:
 
 
 def refusal(made_after: int) -> LocalVaultError:
-    """The error for key material that can no longer be used; `made_after` is what `forks()` was when it was made."""
+    """The error for unusable key material; `made_after` is what `forks()` was when it was made."""
     if made_after != _forks:
         return VaultForked(
             "this process inherited the key through fork and cannot use it",
@@ -65,8 +65,9 @@ def equal(a: Buffer, b: Buffer) -> bool:
 class Locked(Hidden):
     """A few bytes of key material behind an opaque handle.
 
-    Made by `of`, `random` or `zero`; read and written through `view()`. Up to 2048 bytes share locked pages, so
-    thousands fit into a small RLIMIT_MEMLOCK. One `Locked` may be used by several threads as long as none writes.
+    Made by `of`, `random` or `zero`; read and written through `view()`. Up to 2048 bytes share locked pages,
+    so thousands fit into a small RLIMIT_MEMLOCK. One `Locked` may be used by several threads as long as none
+    writes.
     """
 
     __slots__ = ("__weakref__", "_forks", "_size", "_window", "locked")
@@ -105,8 +106,8 @@ class Locked(Hidden):
     def random(cls, size: int) -> Locked:
         """`size` bytes from the operating system's generator, which no Python object ever holds.
 
-        Raises `ValueError` for a negative size, `MemoryError` if the system gives no memory, `OSError` if it gives no
-        random bytes.
+        Raises `ValueError` for a negative size, `MemoryError` if the system gives no memory, `OSError` if it
+        gives no random bytes.
         """
         if size < 0:
             raise ValueError("size must not be negative")
@@ -119,8 +120,8 @@ class Locked(Hidden):
     @classmethod
     def _around(cls, handle: FFI.CData, size: int) -> Locked:
         made = object.__new__(cls)
-        # The window owns the handle: it is freed when the last view on it is gone, never while one could still read
-        # what has since become another key.
+        # The window owns the handle: it is freed when the last view on it is gone, never while one could
+        # still read what has since become another key.
         owner = ffi.gc(lib.lv_locked_bytes(handle), _freeing(handle), size)
         made._window = memoryview(ffi.buffer(owner, size))
         made._size = size
@@ -135,7 +136,9 @@ class Locked(Hidden):
         return f"<Locked: {self._size} bytes, not shown>"
 
     def __eq__(self, other: object) -> NoReturn:
-        raise TypeError("compare key material with equals(), which takes the same time whatever the bytes are")
+        raise TypeError(
+            "compare key material with equals(), which takes the same time whatever the bytes are"
+        )
 
     def view(self) -> memoryview:
         """A writable window on the bytes themselves; it shows zeros once the `Locked` has been wiped.

@@ -1,0 +1,221 @@
+"""XAES-256-GCM (C2SP) and the bulk calls, served by `cryptography` on any machine.
+
+Relies on OpenSSL through `cryptography` and on locked memory. Promises: the contracts that face.py states;
+derived keys are written into locked memory and never become Python objects. OpenSSL keeps the expanded keys
+in its own heap, which it wipes when a context is freed: those contexts are what a core dump of an unlocked
+process could show.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from typing import NoReturn, Protocol, TypeAlias, final
+from weakref import WeakValueDictionary
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.backends.openssl import backend
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from localvault.errors import BadParameter, DecryptionFailed
+from localvault.model.hidden import Hidden
+from localvault.native.memory import Locked, forks, refusal, wipe
+
+# What `cryptography` takes without a copy.
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+KEY_SIZE = 32
+NONCE_SIZE = 24
+TAG_SIZE = 16
+DERIVING = 12  # bytes of the nonce that derive the AES-GCM key; the other 12 are AES-GCM's own nonce
+CACHED_KEYS = 64  # derived keys remembered; OpenSSL's context of one takes a few KiB
+
+# C2SP XAES-256-GCM: M1 = 00 01 'X' 00 || N[:12] and M2 = 00 02 'X' 00 || N[:12], here side by side as one
+# number whose two copies of N[:12] are still to be added.
+_MESSAGES = (0x00015800 << 224) | (0x00025800 << 96)
+_TWO_BLOCKS = (1 << 128) + 1  # times a block = that block twice
+_REDUCTION = 0b10000111  # of GF(2^128), NIST SP 800-38B section 5.3
+
+_from_bytes = int.from_bytes  # looked up once, for the hot path
+_UNAUTHENTIC = "the ciphertext does not open: wrong key, wrong context or altered bytes"
+
+
+def openssl_version() -> str:
+    """The OpenSSL that `cryptography` carries."""
+    return str(backend.openssl_version_text())
+
+
+class _Gcm(Protocol):
+    def encrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
+    def encrypt_into(
+        self, nonce: Buffer, data: Buffer, associated_data: Buffer | None, buf: Buffer
+    ) -> int: ...
+    def decrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
+    def decrypt_into(
+        self, nonce: Buffer, data: Buffer, associated_data: Buffer | None, buf: Buffer
+    ) -> int: ...
+
+
+class _Slots(Protocol):
+    def pop(self) -> _Slot: ...
+    def append(self, slot: _Slot, /) -> None: ...
+
+
+# What one derivation at a time needs: AES under the key, where it writes, and the derived key within that.
+_Slot: TypeAlias = tuple[Callable[[bytes, memoryview], int], memoryview, memoryview]
+
+
+@final
+class _Gone:
+    """Stands where a cipher was, after a wipe or a fork, so that the hot paths need no check of their own."""
+
+    def __init__(self, made_after: int) -> None:
+        self._made_after = made_after
+
+    def _refuse(self, *_arguments: object) -> NoReturn:
+        raise refusal(self._made_after)
+
+    pop = append = encrypt = encrypt_into = decrypt = decrypt_into = _refuse
+
+
+@final
+class XaesKey(Hidden):
+    """A 256-bit key for XAES-256-GCM; see `localvault.native.face`."""
+
+    __slots__ = ("__weakref__", "_derived", "_forks", "_key", "_mask", "_slots")
+
+    def __init__(self, key: Locked) -> None:
+        if len(key) != KEY_SIZE:
+            raise BadParameter(f"an XAES-256-GCM key has {KEY_SIZE} bytes, not {len(key)}")
+        self._forks = forks()
+        self._key = key
+        self._derived: dict[bytes, _Gcm] = {}
+        slot = self._new_slot()
+        self._slots: _Slots = [slot]
+        self._mask = _MESSAGES ^ (_subkey(slot) * _TWO_BLOCKS)
+        _alive[id(self)] = self
+
+    def _new_slot(self) -> _Slot:
+        # ECB is the bare AES that the specification is written in; no message is encrypted with it.
+        aes = Cipher(algorithms.AES(self._key.view()), modes.ECB()).encryptor()  # noqa: S305
+        # A derived key stays in its slot until the next one: locked memory, as for the key itself.
+        output = Locked.zero(KEY_SIZE + 15).view()  # update_into asks for room for a block more, less a byte
+        return aes.update_into, output, output[:KEY_SIZE]
+
+    def _derive(self, half: bytes) -> _Gcm:
+        """The AES-256-GCM key for the nonces that begin with these 12 bytes, remembered."""
+        blocks = ((_from_bytes(half) * _TWO_BLOCKS) ^ self._mask).to_bytes(KEY_SIZE)
+        remembered, slots = self._derived, self._slots
+        # A slot belongs to one thread at a time, or it could read another's derived key. Taking one from a
+        # list and putting it back is atomic and a third of a lock's price; when another thread is in between,
+        # make one more.
+        try:
+            slot = slots.pop()
+        except IndexError:
+            slot = self._new_slot()
+        update_into, output, derived_key = slot
+        update_into(blocks, output)
+        derived = AESGCM(derived_key)
+        slots.append(slot)
+        # Dropping all is quicker than choosing one, and costs a key in steady use one derivation in 64.
+        if len(remembered) >= CACHED_KEYS:
+            remembered.clear()
+        remembered[half] = derived
+        return derived
+
+    def seal(self, nonce: bytes, plaintext: Buffer, aad: bytes) -> bytes:
+        """Ciphertext and tag; the caller answers for a fresh random nonce of 24 bytes."""
+        if len(nonce) != NONCE_SIZE:
+            raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
+        half = nonce[:DERIVING]
+        derived = self._derived.get(half) or self._derive(half)
+        return derived.encrypt(nonce[DERIVING:], plaintext, aad)
+
+    def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
+        """The plaintext of what `seal` made, or `DecryptionFailed`."""
+        if len(nonce) != NONCE_SIZE:
+            raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
+        half = nonce[:DERIVING]
+        derived = self._derived.get(half) or self._derive(half)
+        try:
+            return derived.decrypt(nonce[DERIVING:], sealed, aad)
+        except InvalidTag:
+            raise DecryptionFailed(_UNAUTHENTIC) from None
+
+    def open_into(self, nonce: bytes, sealed: Buffer, aad: bytes, out: memoryview) -> None:
+        """As `open`, into `out`, which is 16 bytes shorter than `sealed`; on failure it is wiped."""
+        half = nonce[:DERIVING]
+        derived = self._derived.get(half) or self._derive(half)
+        try:
+            derived.decrypt_into(nonce[DERIVING:], sealed, aad, out)
+        except InvalidTag:
+            # Deciphered before the tag was known to be wrong; nobody may see it.
+            wipe(out)
+            raise DecryptionFailed(_UNAUTHENTIC) from None
+
+    def batch(self) -> XaesBatch:
+        """A sealer of many records under one derived key and a counter."""
+        return XaesBatch(self)
+
+    def wipe(self) -> None:
+        """Forgets what was made from the key; every later use raises `VaultClosed`."""
+        # In this order: whoever took the old dictionary before now puts a derived key where nobody looks.
+        self._slots = _Gone(self._forks)
+        self._derived = {}
+
+
+@final
+class XaesBatch(Hidden):
+    """Seals many records under one derived key; see `localvault.native.face`."""
+
+    __slots__ = ("__weakref__", "_forks", "_gcm", "_next", "head")
+
+    def __init__(self, key: XaesKey) -> None:
+        self._forks = forks()
+        self.head = os.urandom(NONCE_SIZE - 8)
+        self._gcm = key._derive(self.head[:DERIVING])
+        self._next = itertools.count().__next__
+        _alive[id(self)] = self
+
+    def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
+        """The nonce of 24 bytes, and ciphertext and tag."""
+        nonce = self.head + self._next().to_bytes(8)
+        return nonce, self._gcm.encrypt(nonce[DERIVING:], plaintext, aad)
+
+    def seal_into(self, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
+        """Nonce, ciphertext and tag into `out`, which is 40 bytes longer than the plaintext."""
+        nonce = self.head + self._next().to_bytes(8)
+        out[:NONCE_SIZE] = nonce
+        self._gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
+
+    def wipe(self) -> None:
+        """Forgets the derived key; every later use raises `VaultClosed`."""
+        self._gcm = _Gone(self._forks)
+
+
+# Everything a forked child must not use. A batch above all: parent and child would count on from the same
+# number.
+_alive: WeakValueDictionary[int, XaesKey | XaesBatch] = WeakValueDictionary()
+
+
+def _forget_all() -> None:
+    for key in list(_alive.values()):
+        key.wipe()
+    _alive.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _subkey(slot: _Slot) -> int:
+    """K1 of CMAC, NIST SP 800-38B section 6.1.
+
+    It may be a Python integer because it need not be secret here: every message is one whole block, so CMAC
+    is AES on distinct inputs, and K1 only says which ones.
+    """
+    update_into, output, _derived_key = slot
+    update_into(bytes(16), output)
+    block = int.from_bytes(output[:16])
+    return ((block << 1) & ((1 << 128) - 1)) ^ (_REDUCTION if block >> 127 else 0)

@@ -67,10 +67,10 @@ LV_MUST_CHECK int lv_equal(const void *a, const void *b, size_t length);
  * Up to LV_SMALL_MAX bytes, handles share a region of a few pages: a thousand keys need neither a thousand locked pages
  * nor three thousand mappings. Larger ones have a region of their own, whose end touches a guard page.
  *
- *      small   | guard | C slot C slot C slot C ... C | guard |        C: 16 bytes of canary
+ *      small   | guard | C cell C cell C cell C ... C | guard |        C: 16 bytes of canary
  *      large   | guard |            C  data....data c | guard |        c: 0..15 bytes, so that data starts aligned
  *
- * Guard pages cannot be read or written: running off a region stops the process. The unused end of a slot is canary too.
+ * Guard pages cannot be read or written: running off a region stops the process. The unused end of a cell is canary too.
  * A canary is looked at when a handle is freed; if it changed, somebody wrote where a key may lie, and the process is
  * aborted with one line on the error output.
  *

@@ -16,7 +16,7 @@ struct lv_locked {
     size_t size;
     size_t tail; /* bytes of canary behind the handle's own */
     struct lv_region *region;
-    uint32_t slot;
+    uint32_t cell;
     int is_locked;
     uint64_t generation;
 };
@@ -74,19 +74,19 @@ int lv_init(void)
 }
 
 /* The smallest power of two from 32 up that holds `size`. */
-static size_t slot_size_for(size_t size)
+static size_t cell_size_for(size_t size)
 {
-    size_t slot_size = 32;
-    while (slot_size < size) {
-        slot_size *= 2;
+    size_t cell_size = 32;
+    while (cell_size < size) {
+        cell_size *= 2;
     }
-    return slot_size;
+    return cell_size;
 }
 
-static struct lv_region *region_with_room(size_t slot_size, const struct lv_region *other_than)
+static struct lv_region *region_with_room(size_t cell_size, const struct lv_region *other_than)
 {
     struct lv_region *region = regions;
-    while (region != NULL && (region->slot_size != slot_size || region->used == region->slots || region == other_than)) {
+    while (region != NULL && (region->cell_size != cell_size || region->used == region->cells || region == other_than)) {
         region = region->next;
     }
     return region;
@@ -123,23 +123,23 @@ static int is_canary(const uint8_t *bytes, size_t length)
     return difference == 0;
 }
 
-/* A slot in a region shared with handles of like size. */
+/* A cell in a region shared with handles of like size. */
 static int place_small(struct lv_locked *handle)
 {
-    const size_t slot_size = slot_size_for(handle->size);
-    struct lv_region *region = region_with_room(slot_size, NULL);
+    const size_t cell_size = cell_size_for(handle->size);
+    struct lv_region *region = region_with_room(cell_size, NULL);
     if (region == NULL) {
         region = lv_region_map(LV_SHARED_SIZE);
         if (region == NULL) {
             return LV_NO_MEMORY;
         }
-        lv_region_cut(region, slot_size, canary);
+        lv_region_cut(region, cell_size, canary);
         link_region(region);
     }
     handle->region = region;
-    handle->slot = lv_region_take(region);
-    handle->bytes = lv_region_slot(region, handle->slot);
-    handle->tail = slot_size - handle->size;
+    handle->cell = lv_region_take(region);
+    handle->bytes = lv_region_cell(region, handle->cell);
+    handle->tail = cell_size - handle->size;
     return LV_OK;
 }
 
@@ -230,7 +230,7 @@ int lv_locked_is_forked(const lv_locked *handle)
 /* Going on would mean working with keys somebody else writes over. */
 static void stop_if_overrun(const struct lv_locked *handle)
 {
-    const size_t behind = handle->region->slot_size > 0 ? LV_CANARY_SIZE : 0;
+    const size_t behind = handle->region->cell_size > 0 ? LV_CANARY_SIZE : 0;
     if (is_canary(handle->bytes - LV_CANARY_SIZE, LV_CANARY_SIZE) &&
         is_canary(handle->bytes + handle->size, handle->tail) &&
         is_canary(handle->bytes + handle->size + handle->tail, behind)) {
@@ -245,11 +245,11 @@ static void give_back(struct lv_locked *handle)
 {
     struct lv_region *region = handle->region;
     lv_wipe(handle->bytes, handle->size + handle->tail);
-    if (region->slot_size > 0) {
-        lv_region_give(region, handle->slot);
+    if (region->cell_size > 0) {
+        lv_region_give(region, handle->cell);
     }
     handles--;
-    if (region->used == 0 && (region->slot_size == 0 || region_with_room(region->slot_size, region) != NULL)) {
+    if (region->used == 0 && (region->cell_size == 0 || region_with_room(region->cell_size, region) != NULL)) {
         unlink_region(region);
         lv_region_unmap(region);
     }

@@ -1,4 +1,4 @@
-/* Guarded pages and the slots in them; region.h has the contracts, lv_core.h the drawing. */
+/* Guarded pages and the cells in them; region.h has the contracts, lv_core.h the drawing. */
 #define _DEFAULT_SOURCE
 #define _DARWIN_C_SOURCE
 #include "mem/region.h"
@@ -73,35 +73,35 @@ void lv_region_unmap(struct lv_region *region)
     free(region);
 }
 
-uint8_t *lv_region_slot(const struct lv_region *region, uint32_t slot)
+uint8_t *lv_region_cell(const struct lv_region *region, uint32_t cell)
 {
-    return region->pages + LV_CANARY_SIZE + (size_t)slot * (region->slot_size + LV_CANARY_SIZE);
+    return region->pages + LV_CANARY_SIZE + (size_t)cell * (region->cell_size + LV_CANARY_SIZE);
 }
 
-void lv_region_cut(struct lv_region *region, size_t slot_size, const uint8_t canary[LV_CANARY_SIZE])
+void lv_region_cut(struct lv_region *region, size_t cell_size, const uint8_t canary[LV_CANARY_SIZE])
 {
-    const size_t slots = (LV_SHARED_SIZE - LV_CANARY_SIZE) / (slot_size + LV_CANARY_SIZE);
-    region->slot_size = slot_size;
-    region->slots = (uint32_t)slots;
-    /* One canary before each slot and one behind the last. */
-    for (uint32_t slot = 0; slot <= region->slots; slot++) {
-        (void)memcpy(lv_region_slot(region, slot) - LV_CANARY_SIZE, canary, LV_CANARY_SIZE);
+    const size_t cells = (LV_SHARED_SIZE - LV_CANARY_SIZE) / (cell_size + LV_CANARY_SIZE);
+    region->cell_size = cell_size;
+    region->cells = (uint32_t)cells;
+    /* One canary before each cell and one behind the last. */
+    for (uint32_t cell = 0; cell <= region->cells; cell++) {
+        (void)memcpy(lv_region_cell(region, cell) - LV_CANARY_SIZE, canary, LV_CANARY_SIZE);
     }
 }
 
 uint32_t lv_region_take(struct lv_region *region)
 {
-    uint32_t slot = 0;
-    while ((region->taken[slot / 64] >> (slot % 64)) & 1u) {
-        slot++;
+    uint32_t cell = 0;
+    while ((region->taken[cell / 64] >> (cell % 64)) & 1u) {
+        cell++;
     }
-    region->taken[slot / 64] |= (uint64_t)1 << (slot % 64);
+    region->taken[cell / 64] |= (uint64_t)1 << (cell % 64);
     region->used++;
-    return slot;
+    return cell;
 }
 
-void lv_region_give(struct lv_region *region, uint32_t slot)
+void lv_region_give(struct lv_region *region, uint32_t cell)
 {
-    region->taken[slot / 64] &= ~((uint64_t)1 << (slot % 64));
+    region->taken[cell / 64] &= ~((uint64_t)1 << (cell % 64));
     region->used--;
 }

@@ -39,6 +39,7 @@ _TWO_BLOCKS = (1 << 128) + 1  # times a block = that block twice
 _REDUCTION = 0b10000111  # of GF(2^128), NIST SP 800-38B section 5.3
 
 _from_bytes = int.from_bytes  # looked up once, for the hot path
+_TOO_LONG = "a plaintext can have no more than 2 GiB; cut it up"
 _UNAUTHENTIC = "the ciphertext does not open: wrong key, wrong context or altered bytes"
 
 
@@ -58,13 +59,13 @@ class _Gcm(Protocol):
     ) -> int: ...
 
 
-class _Slots(Protocol):
-    def pop(self) -> _Slot: ...
-    def append(self, slot: _Slot, /) -> None: ...
+class _Workspaces(Protocol):
+    def pop(self) -> _Workspace: ...
+    def append(self, workspace: _Workspace, /) -> None: ...
 
 
 # What one derivation at a time needs: AES under the key, where it writes, and the derived key within that.
-_Slot: TypeAlias = tuple[Callable[[bytes, memoryview], int], memoryview, memoryview]
+_Workspace: TypeAlias = tuple[Callable[[bytes, memoryview], int], memoryview, memoryview]
 
 
 @final
@@ -82,9 +83,15 @@ class _Gone:
 
 @final
 class XaesKey(Hidden):
-    """A 256-bit key for XAES-256-GCM; see `localvault.native.face`."""
+    """A 256-bit key for XAES-256-GCM, as specified at c2sp.org/XAES-256-GCM.
 
-    __slots__ = ("__weakref__", "_derived", "_forks", "_key", "_mask", "_slots")
+    The nonce has 192 bits, so a random one may be drawn for every record: 2^80 of them collide with a chance
+    of 2^-32. Its first 96 bits derive an AES-256-GCM key, its last 96 are that key's nonce. `key` stays the
+    caller's to wipe. May be used by several threads at once. It does not commit to the key: see the module
+    `face`.
+    """
+
+    __slots__ = ("__weakref__", "_derived", "_forks", "_key", "_mask", "_workspaces")
 
     def __init__(self, key: Locked) -> None:
         if len(key) != KEY_SIZE:
@@ -92,33 +99,34 @@ class XaesKey(Hidden):
         self._forks = forks()
         self._key = key
         self._derived: dict[bytes, _Gcm] = {}
-        slot = self._new_slot()
-        self._slots: _Slots = [slot]
-        self._mask = _MESSAGES ^ (_subkey(slot) * _TWO_BLOCKS)
+        workspace = self._new_workspace()
+        self._workspaces: _Workspaces = [workspace]
+        self._mask = _MESSAGES ^ (_subkey(workspace) * _TWO_BLOCKS)
         _alive[id(self)] = self
 
-    def _new_slot(self) -> _Slot:
+    def _new_workspace(self) -> _Workspace:
         # ECB is the bare AES that the specification is written in; no message is encrypted with it.
         aes = Cipher(algorithms.AES(self._key.view()), modes.ECB()).encryptor()  # noqa: S305
-        # A derived key stays in its slot until the next one: locked memory, as for the key itself.
+        # A derived key stays in its workspace until the next one: locked memory, as for the key itself.
         output = Locked.zero(KEY_SIZE + 15).view()  # update_into asks for room for a block more, less a byte
         return aes.update_into, output, output[:KEY_SIZE]
 
     def _derive(self, half: bytes) -> _Gcm:
         """The AES-256-GCM key for the nonces that begin with these 12 bytes, remembered."""
         blocks = ((_from_bytes(half) * _TWO_BLOCKS) ^ self._mask).to_bytes(KEY_SIZE)
-        remembered, slots = self._derived, self._slots
-        # A slot belongs to one thread at a time, or it could read another's derived key. Taking one from a
-        # list and putting it back is atomic and a third of a lock's price; when another thread is in between,
-        # make one more.
+        remembered, workspaces = self._derived, self._workspaces
+        # A workspace belongs to one thread at a time, or it could read another's derived key. Taking one from
+        # a list and putting it back is atomic and a third of a lock's price; when another thread is in
+        # between, make one more.
         try:
-            slot = slots.pop()
+            workspace = workspaces.pop()
         except IndexError:
-            slot = self._new_slot()
-        update_into, output, derived_key = slot
+            workspace = self._new_workspace()
+        update_into, output, derived_key = workspace
         update_into(blocks, output)
         derived = AESGCM(derived_key)
-        slots.append(slot)
+        workspaces.append(workspace)
+        # A hot record is read without deriving; CACHED_KEYS bounds what OpenSSL's heap holds of them.
         # Dropping all is quicker than choosing one, and costs a key in steady use one derivation in 64.
         if len(remembered) >= CACHED_KEYS:
             remembered.clear()
@@ -126,15 +134,27 @@ class XaesKey(Hidden):
         return derived
 
     def seal(self, nonce: bytes, plaintext: Buffer, aad: bytes) -> bytes:
-        """Ciphertext and tag; the caller answers for a fresh random nonce of 24 bytes."""
+        """Ciphertext and tag, 16 bytes longer than `plaintext`.
+
+        `nonce` is 24 bytes and must be drawn at random for each call: two plaintexts under one nonce give
+        both away. Raises `BadParameter` for another length or a plaintext above 2 GiB, `VaultClosed` and
+        `VaultForked`.
+        """
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
         half = nonce[:DERIVING]
         derived = self._derived.get(half) or self._derive(half)
-        return derived.encrypt(nonce[DERIVING:], plaintext, aad)
+        try:
+            return derived.encrypt(nonce[DERIVING:], plaintext, aad)
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
 
     def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
-        """The plaintext of what `seal` made, or `DecryptionFailed`."""
+        """The plaintext of what `seal` made.
+
+        Raises `DecryptionFailed` if key, nonce, `aad` or any bit of `sealed` differ, `BadParameter` for a
+        nonce of another length, `VaultClosed` and `VaultForked`.
+        """
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
         half = nonce[:DERIVING]
@@ -143,9 +163,13 @@ class XaesKey(Hidden):
             return derived.decrypt(nonce[DERIVING:], sealed, aad)
         except InvalidTag:
             raise DecryptionFailed(_UNAUTHENTIC) from None
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
 
     def open_into(self, nonce: bytes, sealed: Buffer, aad: bytes, out: memoryview) -> None:
         """As `open`, into `out`, which is 16 bytes shorter than `sealed`; on failure it is wiped."""
+        if len(nonce) != NONCE_SIZE:
+            raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
         half = nonce[:DERIVING]
         derived = self._derived.get(half) or self._derive(half)
         try:
@@ -154,21 +178,30 @@ class XaesKey(Hidden):
             # Deciphered before the tag was known to be wrong; nobody may see it.
             wipe(out)
             raise DecryptionFailed(_UNAUTHENTIC) from None
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
 
     def batch(self) -> XaesBatch:
-        """A sealer of many records under one derived key and a counter."""
+        """Seals many records quicker: one derived key, one call for randomness."""
         return XaesBatch(self)
 
     def wipe(self) -> None:
         """Forgets what was made from the key; every later use raises `VaultClosed`."""
         # In this order: whoever took the old dictionary before now puts a derived key where nobody looks.
-        self._slots = _Gone(self._forks)
+        self._workspaces = _Gone(self._forks)
         self._derived = {}
 
 
 @final
 class XaesBatch(Hidden):
-    """Seals many records under one derived key; see `localvault.native.face`."""
+    """Seals many records under one derived key and a counter; what it makes opens with `XaesKey.open`.
+
+    Nonce: 96 random bits that derive the key, 32 more random bits, 64 bits of counter. Within a batch no
+    nonce comes twice because the counter only rises; two batches of one key share nonces only if all 128
+    random bits agree. The counter is a deterministic construction in the sense of NIST SP 800-38D section
+    8.2.1, so its limit of 2^32 records for random nonces does not apply. May be used by several threads at
+    once.
+    """
 
     __slots__ = ("__weakref__", "_forks", "_gcm", "_next", "head")
 
@@ -180,15 +213,24 @@ class XaesBatch(Hidden):
         _alive[id(self)] = self
 
     def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
-        """The nonce of 24 bytes, and ciphertext and tag."""
+        """The nonce (24 bytes), and ciphertext and tag (16 bytes longer than `plaintext`).
+
+        Raises `BadParameter` for a plaintext above 2 GiB, `VaultClosed` and `VaultForked`.
+        """
         nonce = self.head + self._next().to_bytes(8)
-        return nonce, self._gcm.encrypt(nonce[DERIVING:], plaintext, aad)
+        try:
+            return nonce, self._gcm.encrypt(nonce[DERIVING:], plaintext, aad)
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
 
     def seal_into(self, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
         """Nonce, ciphertext and tag into `out`, which is 40 bytes longer than the plaintext."""
         nonce = self.head + self._next().to_bytes(8)
         out[:NONCE_SIZE] = nonce
-        self._gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
+        try:
+            self._gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
 
     def wipe(self) -> None:
         """Forgets the derived key; every later use raises `VaultClosed`."""
@@ -209,13 +251,13 @@ def _forget_all() -> None:
 os.register_at_fork(after_in_child=_forget_all)
 
 
-def _subkey(slot: _Slot) -> int:
+def _subkey(workspace: _Workspace) -> int:
     """K1 of CMAC, NIST SP 800-38B section 6.1.
 
     It may be a Python integer because it need not be secret here: every message is one whole block, so CMAC
     is AES on distinct inputs, and K1 only says which ones.
     """
-    update_into, output, _derived_key = slot
+    update_into, output, _derived_key = workspace
     update_into(bytes(16), output)
     block = int.from_bytes(output[:16])
     return ((block << 1) & ((1 << 128) - 1)) ^ (_REDUCTION if block >> 127 else 0)

@@ -69,7 +69,7 @@ def mlock_limit() -> int | None:
 
 
 def report() -> Report:
-    """Everything above in one dictionary of plain values; `levels` are the ways to do bulk work, best first."""
+    """Everything above as plain values; `levels` are the ways to do bulk work, best first."""
     probe = Locked.zero(1)  # so that the memory report speaks of at least one region
     found = Report(
         version=_text(lib.lv_version()),

@@ -163,8 +163,6 @@ class XaesKey(Hidden):
             return derived.decrypt(nonce[DERIVING:], sealed, aad)
         except InvalidTag:
             raise DecryptionFailed(_UNAUTHENTIC) from None
-        except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
 
     def open_into(self, nonce: bytes, sealed: Buffer, aad: bytes, out: memoryview) -> None:
         """As `open`, into `out`, which is 16 bytes shorter than `sealed`; on failure it is wiped."""
@@ -178,8 +176,6 @@ class XaesKey(Hidden):
             # Deciphered before the tag was known to be wrong; nobody may see it.
             wipe(out)
             raise DecryptionFailed(_UNAUTHENTIC) from None
-        except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
 
     def batch(self) -> XaesBatch:
         """Seals many records quicker: one derived key, one call for randomness."""

@@ -1,0 +1,278 @@
+"""XAES-256-GCM: as published, as another construction has it, and what a key refuses."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import mmap
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localvault.errors import BadParameter, DecryptionFailed, VaultClosed, VaultForked
+from localvault.native.face import XaesBatch, XaesKey
+from localvault.native.fallback import CACHED_KEYS
+from localvault.native.memory import Locked
+from tests.support.forking import in_child
+
+KEYS = st.binary(min_size=32, max_size=32)
+NONCES = st.binary(min_size=24, max_size=24)
+BYTES = st.binary(max_size=300)
+
+
+def key_of(material: bytes) -> XaesKey:
+    """A key from bytes that are no secret."""
+    return XaesKey(Locked.of(material))
+
+
+def oracle(key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """The specification in its other words: NIST SP 800-108 in counter mode over CMAC, then AES-GCM."""
+    derived = b""
+    for counter in (1, 2):
+        mac = CMAC(AES(key))
+        mac.update(counter.to_bytes(2) + b"X\0" + nonce[:12])
+        derived += mac.finalize()
+    return AESGCM(derived).encrypt(nonce[12:], plaintext, aad)
+
+
+@given(KEYS, NONCES, BYTES, BYTES)
+def test_it_agrees_with_cmac_and_gcm(key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> None:
+    """For any input, both ways."""
+    sealed = oracle(key, nonce, plaintext, aad)
+    assert key_of(key).seal(nonce, plaintext, aad) == sealed
+    assert key_of(key).open(nonce, sealed, aad) == plaintext
+
+
+def accumulated(iterations: int) -> str:
+    """The accumulated randomised test of c2sp.org/XAES-256-GCM."""
+    stream = random_bytes()
+    digest = hashlib.shake_128()
+
+    def read(size: int) -> bytes:
+        return bytes(next(stream) for _ in range(size))
+
+    for _ in range(iterations):
+        key, nonce = key_of(read(32)), read(24)
+        plaintext = read(next(stream))
+        aad = read(next(stream))
+        sealed = key.seal(nonce, plaintext, aad)
+        assert key.open(nonce, sealed, aad) == plaintext
+        digest.update(sealed)
+    return digest.hexdigest(32)
+
+
+def random_bytes() -> Iterator[int]:
+    """SHAKE-128 of nothing, without end; hashlib gives a prefix at a time, so ask for ever longer ones."""
+    done, size = 0, 1 << 22
+    while True:
+        yield from hashlib.shake_128().digest(size)[done:]
+        done, size = size, size * 4
+
+
+def test_the_published_accumulated_vector_of_10_000() -> None:
+    """The hash of 10,000 random cases is the one in the specification."""
+    assert accumulated(10_000) == "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"
+
+
+@pytest.mark.soak
+def test_the_published_accumulated_vector_of_1_000_000() -> None:
+    """The hash of 1,000,000 random cases is the one in the specification."""
+    assert accumulated(1_000_000) == "2163ae1445985a30b60585ee67daa55674df06901b890593e824b8a7c885ab15"
+
+
+@given(KEYS, NONCES, BYTES, BYTES, st.data())
+def test_any_changed_bit_is_found(
+    key: bytes, nonce: bytes, plaintext: bytes, aad: bytes, data: st.DataObject
+) -> None:
+    """In the ciphertext, the tag, the nonce or the associated data."""
+    sealed = key_of(key).seal(nonce, plaintext, aad)
+    parts = {"nonce": nonce, "sealed": sealed, "aad": aad}
+    name = data.draw(st.sampled_from([name for name, part in parts.items() if part]))
+    changed = bytearray(parts[name])
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    parts[name] = bytes(changed)
+    with pytest.raises(DecryptionFailed):
+        key_of(key).open(**parts)
+
+
+@pytest.mark.parametrize("size", range(17))
+def test_what_is_too_short_or_cut_does_not_open(size: int) -> None:
+    """Also less than a tag."""
+    key, nonce = key_of(bytes(32)), bytes(24)
+    sealed = key.seal(nonce, b"x", b"")
+    with pytest.raises(DecryptionFailed):
+        key.open(nonce, sealed[:size] if size < 17 else b"", b"")
+
+
+@pytest.mark.parametrize("size", [0, 12, 23, 25, 48])
+def test_a_nonce_has_24_bytes(size: int) -> None:
+    """Any other length is refused, sealing and opening."""
+    key, nonce = key_of(bytes(32)), bytes(size)
+    for use in (key.seal, key.open):
+        with pytest.raises(BadParameter):
+            use(nonce, bytes(40), b"")
+    with pytest.raises(BadParameter):
+        key.open_into(nonce, bytes(40), b"", memoryview(bytearray(24)))
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
+def test_a_key_has_32_bytes(size: int) -> None:
+    """XAES-256-GCM has no other size."""
+    with pytest.raises(BadParameter):
+        XaesKey(Locked.zero(size))
+
+
+def test_a_plaintext_beyond_what_openssl_takes_is_refused() -> None:
+    """Above 2 GiB: `BadParameter`, not an error of the library below."""
+    key = key_of(bytes(32))
+    with mmap.mmap(-1, 1 << 31, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ) as space:
+        huge = memoryview(space)
+        for refused in (
+            lambda: key.seal(bytes(24), huge, b""),
+            lambda: key.batch().seal(huge, b""),
+            lambda: key.batch().seal_into(huge, b"", memoryview(bytearray(40))),
+        ):
+            with pytest.raises(BadParameter):
+                refused()
+        huge.release()
+
+
+def test_remembered_keys_are_the_right_ones() -> None:
+    """Records under many more derived keys than are remembered open in any order."""
+    material = os.urandom(32)
+    key = key_of(material)
+    nonces = [os.urandom(24) for _ in range(3 * CACHED_KEYS)]
+    sealed = {nonce: key.seal(nonce, nonce[:5], b"aad") for nonce in nonces}
+    for nonce in [*nonces, *reversed(nonces), *(nonces[:3] * 5)]:
+        assert sealed[nonce] == oracle(material, nonce, nonce[:5], b"aad")
+        assert key.open(nonce, sealed[nonce], b"aad") == nonce[:5]
+
+
+def test_threads_never_use_each_others_derived_keys() -> None:
+    """One key, eight threads, switched as often as Python can: every result is the oracle's."""
+    material = os.urandom(32)
+    key = key_of(material)
+    wrong: list[bytes] = []
+
+    def work() -> None:
+        for _ in range(400):
+            nonce = os.urandom(24)
+            if key.seal(nonce, b"plaintext", b"") != oracle(material, nonce, b"plaintext", b""):
+                wrong.append(nonce)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []
+
+
+def test_a_batch_counts_under_one_derived_key() -> None:
+    """Its nonces share the first 16 bytes and never repeat, and what it seals opens like any other."""
+    key = key_of(os.urandom(32))
+    batch = key.batch()
+    sealed = [batch.seal(str(i).encode(), b"aad") for i in range(1000)]
+    assert {nonce[:16] for nonce, _ in sealed} == {batch.head}
+    assert [int.from_bytes(nonce[16:]) for nonce, _ in sealed] == list(range(1000))
+    assert [key.open(nonce, ct, b"aad") for nonce, ct in sealed] == [str(i).encode() for i in range(1000)]
+
+
+def test_two_batches_have_nothing_in_common() -> None:
+    """Each draws its own 128 bits."""
+    key = key_of(os.urandom(32))
+    assert len({key.batch().head for _ in range(500)}) == 500
+
+
+def test_a_failed_open_into_leaves_zeros() -> None:
+    """What was deciphered before the tag proved wrong is not left in the buffer."""
+    key, nonce = key_of(os.urandom(32)), os.urandom(24)
+    sealed = bytearray(key.seal(nonce, b"plaintext" * 100, b""))
+    out = bytearray(len(sealed) - 16)
+    key.open_into(nonce, sealed, b"", memoryview(out))
+    assert out == b"plaintext" * 100
+    sealed[-1] ^= 1
+    with pytest.raises(DecryptionFailed):
+        key.open_into(nonce, sealed, b"", memoryview(out))
+    assert out == bytes(len(out))
+
+
+USES: list[Callable[[XaesKey, XaesBatch], object]] = [
+    lambda key, _batch: key.seal(bytes(24), b"", b""),
+    lambda key, _batch: key.open(bytes(24), bytes(16), b""),
+    lambda key, _batch: key.open_into(bytes(24), bytes(16), b"", memoryview(bytearray())),
+    lambda key, _batch: key.batch(),
+    lambda _key, batch: batch.seal(b"", b""),
+    lambda _key, batch: batch.seal_into(b"", b"", memoryview(bytearray(40))),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_wiped_key_is_refused(use: Callable[[XaesKey, XaesBatch], object]) -> None:
+    """`VaultClosed` for every use, also for a nonce whose key was remembered."""
+    key = key_of(bytes(32))
+    batch = key.batch()
+    key.seal(bytes(24), b"", b"")
+    key.wipe()
+    batch.wipe()
+    with pytest.raises(VaultClosed):
+        use(key, batch)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_child_is_refused_the_parents_key(use: Callable[[XaesKey, XaesBatch], object]) -> None:
+    """`VaultForked` for every use: above all a batch, where parent and child would count on alike."""
+    key = key_of(bytes(32))
+    batch = key.batch()
+    key.seal(bytes(24), b"", b"")
+    assert in_child(lambda: use(key, batch)) == VaultForked.__name__
+    key.seal(bytes(24), b"", b"")
+    batch.seal(b"", b"")
+
+
+def test_a_child_of_a_child_makes_its_own() -> None:
+    """What a child makes works in it and is refused again in its own child."""
+
+    def child() -> str:
+        own = key_of(bytes(32))
+        own.seal(bytes(24), b"", b"")
+        return in_child(lambda: own.seal(bytes(24), b"", b""))
+
+    assert in_child(child) == repr(VaultForked.__name__)
+
+
+@pytest.mark.parametrize("escape", [pickle.dumps, copy.copy, copy.deepcopy, hash, vars])
+@pytest.mark.parametrize("make", [lambda key: key, lambda key: key.batch()])
+def test_neither_leaves_by_a_side_door(
+    make: Callable[[XaesKey], object], escape: Callable[[object], object]
+) -> None:
+    """No pickle, no copy, no dictionary; nothing in the `repr`."""
+    made = make(key_of(b"marker-of-a-secret-value-in-test"))
+    assert "marker" not in repr(made)
+    with pytest.raises(TypeError):
+        escape(made)
+
+
+def test_the_callers_key_stays_the_callers() -> None:
+    """Wiping an `XaesKey` leaves the `Locked` it was made from alone, and the other way round."""
+    material = Locked.random(32)
+    first, second = XaesKey(material), XaesKey(material)
+    first.wipe()
+    sealed = second.seal(bytes(24), b"x", b"")
+    assert XaesKey(material).open(bytes(24), sealed, b"") == b"x"
+    material.wipe()
+    assert second.open(bytes(24), sealed, b"") == b"x"

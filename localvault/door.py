@@ -1,0 +1,214 @@
+"""The one door: authorise → run inside one store transaction → journal the outcome.
+
+Relies on `operations` (the table), `access` (the decision), `store` (the transaction) and `journal` (the event).
+Promises: nothing else opens a write transaction on objects; nothing is returned before its event is in the journal or
+the spool (fail closed); denied and failed operations are events too; a mutation and its event commit together or not
+at all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from time import perf_counter_ns
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from localvault.access.decide import OWNER, Access
+from localvault.errors import AccessDenied, BadParameter, LocalVaultError, VaultError
+from localvault.journal.journal import Fields, Journal
+from localvault.model.clock import Clock
+from localvault.operations import VAULT_BATCH, Operation
+from localvault.records import Mutation, Records, Sealers
+from localvault.store.protocol import Store, WriteTxn
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What ties the events of one request together; a face sets it for the request it serves.
+correlation: ContextVar[str | None] = ContextVar("localvault_correlation", default=None)
+
+
+class Call:
+    """One operation on its way through the door; its body fills in what the event should tell."""
+
+    __slots__ = ("count", "details", "now", "version")
+
+    def __init__(self, now: int) -> None:
+        self.now = now  # µs since the epoch: the one time this operation happened at
+        self.version: bytes | None = None
+        self.count = 1
+        self.details: dict[str, Any] | None = None
+
+
+class _Batch:
+    """An open `vault.batch()`: the one write transaction its thread's mutations share."""
+
+    __slots__ = ("broken", "count", "thread", "txn")
+
+    def __init__(self, txn: WriteTxn) -> None:
+        self.txn = txn
+        self.thread = threading.get_ident()
+        self.count = 0
+        self.broken: VaultError | None = None
+
+    def run(self, attempt: Callable[[WriteTxn], T]) -> T:
+        """Run one operation in the batch; an error of the store itself (not of the operation) breaks the batch."""
+        try:
+            result = attempt(self.txn)
+        except VaultError as error:
+            self.broken = error
+            raise
+        self.count += 1
+        return result
+
+
+class Door:
+    """Runs every operation of one open vault."""
+
+    def __init__(
+        self, store: Store, sealers: Sealers, journal: Journal, access: Access, clock: Clock
+    ) -> None:
+        self._store = store
+        self._sealers = sealers
+        self._journal = journal
+        self._access = access
+        self._clock = clock
+        self._batch: _Batch | None = None
+        self._principal = OWNER
+
+    def read(
+        self,
+        operation: Operation,
+        target: str,
+        body: Callable[Concatenate[Call, Records, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `body(call, records, …)` on one snapshot and return its result once the event is in the spool.
+
+        Raises:
+            AccessDenied: the principal may not.
+            JournalUnavailable: the event could not be written; the result is withheld.
+            LocalVaultError: whatever `body` raises, journalled as a failure.
+        """
+        started = perf_counter_ns()
+        call = Call(self._clock())
+        try:
+            self._access.require(self._principal, operation.data_action, target)
+            batch = self._own_batch()
+            if batch is not None:
+                result = body(call, Records(batch.txn, self._sealers), *args, **kwargs)
+            else:
+                with self._store.read() as txn:
+                    result = body(call, Records(txn, self._sealers), *args, **kwargs)
+        except BaseException as error:
+            self._note_failure(operation, target, call, started, error)
+            raise
+        self._journal.note(self._fields(operation, target, call, started, "Success", None))
+        return result
+
+    def write(
+        self,
+        operation: Operation,
+        target: str,
+        body: Callable[Concatenate[Call, Mutation, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `body(call, mutation, …)` in one write transaction that commits together with its event.
+
+        Raises:
+            AccessDenied: the principal may not.
+            StoreFull, StoreBusy: nothing was written.
+            LocalVaultError: whatever `body` raises, journalled as a failure.
+        """
+        started = perf_counter_ns()
+        call = Call(self._clock())
+
+        def attempt(txn: WriteTxn) -> T:
+            mutation = Mutation(txn, self._sealers)
+            result = body(call, mutation, *args, **kwargs)
+            writes = mutation.apply()
+            self._journal.append(txn, self._fields(operation, target, call, started, "Success", None), writes)
+            return result
+
+        try:
+            self._access.require(self._principal, operation.data_action, target)
+            batch = self._own_batch()
+            if batch is not None:
+                return batch.run(attempt)
+            result = self._store.transact(attempt)
+        except BaseException as error:
+            self._note_failure(operation, target, call, started, error)
+            raise
+        self._journal.committed()
+        return result
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Put every mutation this thread makes in the `with` block into one transaction and one sync.
+
+        Other writers wait meanwhile. If the block raises, nothing of it is written.
+
+        Raises:
+            BadParameter: inside another batch of this thread.
+            StoreFull, StoreBusy: nothing was written.
+        """
+        if self._own_batch() is not None:
+            raise BadParameter("a batch cannot be opened inside a batch")
+        started = perf_counter_ns()
+        call = Call(self._clock())
+        call.count = 0
+        try:
+            with self._store.write() as txn:
+                self._batch = batch = _Batch(txn)
+                try:
+                    yield
+                finally:
+                    self._batch = None
+                    call.count = batch.count
+                if batch.broken is not None:
+                    raise batch.broken
+        except BaseException as error:
+            self._note_failure(VAULT_BATCH, "/", call, started, error)
+            raise
+        self._journal.committed()
+
+    def note(self, operation: Operation, target: str, details: dict[str, Any] | None = None) -> None:
+        """Journal an operation that needed no transaction of its own, such as opening the vault."""
+        call = Call(self._clock())
+        call.details = details
+        self._journal.note(self._fields(operation, target, call, perf_counter_ns(), "Success", None))
+
+    def _own_batch(self) -> _Batch | None:
+        batch = self._batch
+        return batch if batch is not None and batch.thread == threading.get_ident() else None
+
+    def _note_failure(
+        self, operation: Operation, target: str, call: Call, started: int, error: BaseException
+    ) -> None:
+        result = "Denied" if isinstance(error, AccessDenied) else "Failure"
+        code = error.code if isinstance(error, LocalVaultError) else type(error).__name__
+        # The caller gets the error it is about: a spool that cannot be written withholds no result here.
+        with suppress(VaultError):
+            self._journal.note(self._fields(operation, target, call, started, result, code))
+
+    def _fields(
+        self, operation: Operation, target: str, call: Call, started: int, result: str, code: str | None
+    ) -> Fields:
+        version = call.version
+        return (
+            call.now,
+            operation.name,
+            self._principal,
+            target,
+            None if version is None else version.hex(),
+            result,
+            code,
+            (perf_counter_ns() - started) // 1000,
+            correlation.get(),
+            call.count,
+            call.details,
+        )

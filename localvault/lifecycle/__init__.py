@@ -1,0 +1,1 @@
+"""What secrets and keys (and later certificates) have in common: names, versions, deletion, backup, listing."""

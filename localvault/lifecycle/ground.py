@@ -1,0 +1,71 @@
+"""What every room of objects stands on in one open vault.
+
+Relies on the door, the name index and the settings record. Promises: `close` forgets everything it remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgpack
+
+from localvault.agenda import Agenda
+from localvault.door import Door
+from localvault.lifecycle.head import Head, decode_head
+from localvault.model.properties import Home
+from localvault.model.settings import Settings
+from localvault.records import VAULT, Memo, Records
+from localvault.sealing.master import NameIndex
+
+SETTINGS_KEY = b"settings"
+_HEADS_REMEMBERED = 16_384  # about 1 KB each: opening a head again costs more than looking it up
+
+
+class Blobs(Protocol):
+    """Seals and opens backups of single objects, so that no room of objects holds the master key."""
+
+    def seal(self, payload: bytes, passphrase: str | bytes | None) -> bytes: ...
+    def open(self, blob: bytes, passphrase: str | bytes | None, recovery_key: str | None) -> bytes: ...
+
+
+class Ground:
+    """The door, the name index and what is remembered of heads and settings, shared by all rooms of one vault."""
+
+    __slots__ = ("agenda", "blobs", "door", "heads", "home", "index", "settings_memo")
+
+    def __init__(
+        self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings
+    ) -> None:
+        self.door = door
+        self.index = index
+        self.agenda = agenda
+        self.blobs = blobs
+        self.home: Home = settings.home
+        self.heads: Memo[Head] = Memo(decode_head, _HEADS_REMEMBERED)
+        self.settings_memo: Memo[Settings] = Memo(decode_settings, 1)
+
+    def settings(self, records: Records) -> Settings:
+        """Return the settings as this transaction sees them; another process may have changed them."""
+        settings = records.remembered(VAULT, SETTINGS_KEY, self.settings_memo)
+        assert settings is not None, "a vault is created together with its settings"
+        if settings.home != self.home:
+            self.home = settings.home
+        return settings
+
+    def close(self) -> None:
+        """Forget names, heads and settings."""
+        self.heads.clear()
+        self.settings_memo.clear()
+        self.index.clear()
+
+
+def encode_settings(settings: Settings) -> bytes:
+    """Return the settings record's plaintext: a map by name, so that later settings can be added."""
+    packed: bytes = msgpack.packb(settings._asdict())
+    return packed
+
+
+def decode_settings(plaintext: bytes) -> Settings:
+    """Return the settings that `plaintext` encodes, leaving aside those this version does not know."""
+    stored: dict[str, Any] = msgpack.unpackb(plaintext)
+    return Settings(**{name: value for name, value in stored.items() if name in Settings._fields})

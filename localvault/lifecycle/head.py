@@ -1,0 +1,57 @@
+"""The head record of an object: its name, its current version and its deletion state.
+
+Relies on msgpack. Schema 1: `[name, current version id, attributes, traits, deleted_on, purge_on, settings]`;
+`attributes` and `traits` repeat those of the current version, so that listing opens one record an object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from localvault.model.attributes import Attributes
+
+
+class Head:
+    """A decoded head record; times in µs, None while not deleted."""
+
+    __slots__ = ("attributes", "current", "deleted_on", "name", "purge_on", "settings", "traits")
+
+    def __init__(
+        self,
+        name: str,
+        current: bytes,
+        attributes: Attributes,
+        traits: list[Any] | None,
+        deleted_on: int | None = None,
+        purge_on: int | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.current = current
+        self.attributes = attributes
+        self.traits = traits
+        self.deleted_on = deleted_on
+        self.purge_on = purge_on
+        self.settings = settings
+
+    def encode(self) -> bytes:
+        """Return the record's plaintext."""
+        packed: bytes = msgpack.packb(
+            (
+                self.name,
+                self.current,
+                self.attributes,
+                self.traits,
+                self.deleted_on,
+                self.purge_on,
+                self.settings,
+            )
+        )
+        return packed
+
+
+def decode_head(plaintext: bytes) -> Head:
+    """Return the head that `plaintext` encodes; it was authenticated, so it has the form `encode` gave it."""
+    return Head(*msgpack.unpackb(plaintext))

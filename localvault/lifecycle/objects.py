@@ -1,0 +1,200 @@
+"""Objects and versions in the store: how a name is found, a version read, a version added or changed.
+
+Relies on `records` for sealing and on the name index for keys. Promises: a deleted object is not found and its name
+cannot be taken; versions of one object sort in the order they were made; the head always repeats the current version.
+
+Store keys: `objects` kind (1) | name id (16), the kind in upper case while deleted; `versions` kind | name id |
+version id (16). A version's record, schema 1: `[attributes, traits, body]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+
+from localvault.door import Call
+from localvault.errors import ObjectIsDeletedButRecoverable
+from localvault.lifecycle.ground import Ground
+from localvault.lifecycle.head import Head
+from localvault.lifecycle.kinds import Kind
+from localvault.model.attributes import Attributes
+from localvault.model.ids import next_id
+from localvault.model.names import check_name, version_bytes
+from localvault.records import OBJECTS, VERSIONS, Mutation, Records
+
+_KEYS_REMEMBERED = 65_536
+
+
+class Version:
+    """A decoded version record."""
+
+    __slots__ = ("attributes", "body", "id", "traits")
+
+    def __init__(
+        self, version_id: bytes, attributes: Attributes, traits: list[Any] | None, body: Any
+    ) -> None:
+        self.id = version_id
+        self.attributes = attributes
+        self.traits = traits
+        self.body = body
+
+
+class Objects:
+    """The objects of one kind in one vault."""
+
+    def __init__(self, ground: Ground, kind: Kind) -> None:
+        self.ground = ground
+        self.kind = kind
+        self._keys: dict[str, bytes] = {}
+
+    def key(self, name: str) -> bytes:
+        """Return the store key of the object called `name` (17 bytes).
+
+        Raises:
+            BadParameter: not a name an object can have.
+        """
+        key = self._keys.get(name)
+        if key is None:
+            key = self.kind.byte + self.ground.index.blind(self.kind.byte, check_name(name))
+            if len(self._keys) >= _KEYS_REMEMBERED:
+                self._keys.clear()
+            self._keys[name] = key
+        return key
+
+    def target(self, name: str) -> str:
+        """Return the scope of the object called `name`, for the door; any text is accepted here and cut short."""
+        return f"/{self.kind.collection}/{name[:200]}"
+
+    def find(self, records: Records, name: str) -> tuple[bytes, Head]:
+        """Return the store key and head of an object that is there and not deleted.
+
+        Raises:
+            BadParameter, NotFound: the kind's own not-found error.
+        """
+        key = self.key(name)
+        head = records.remembered(OBJECTS, key, self.ground.heads)
+        if head is None:
+            raise self.not_found(name)
+        return key, head
+
+    def find_deleted(self, records: Records, name: str) -> tuple[bytes, Head]:
+        """Return the deleted store key and head of a deleted object.
+
+        Raises:
+            BadParameter, NotFound: the kind's own not-found error.
+        """
+        key = deleted_key(self.key(name))
+        head = records.remembered(OBJECTS, key, self.ground.heads)
+        if head is None:
+            raise self.kind.not_found(f"there is no deleted {self.kind.noun} named {name}")
+        return key, head
+
+    def find_or_free(self, records: Records, name: str) -> tuple[bytes, Head | None]:
+        """Return the store key of `name` and its head, or None where the name is free.
+
+        Raises:
+            ObjectIsDeletedButRecoverable: a deleted object holds the name.
+        """
+        key = self.key(name)
+        head = records.remembered(OBJECTS, key, self.ground.heads)
+        if head is None and records.exists(OBJECTS, deleted_key(key)):
+            raise ObjectIsDeletedButRecoverable(
+                f"{self.kind.noun} {name} is currently in a deleted but recoverable state, and its name cannot be reused",
+                hint="recover it, or purge it to free the name",
+            )
+        return key, head
+
+    def version_id(self, head: Head, version: str | None) -> bytes:
+        """Return the 16 bytes of `version`, or of the current one.
+
+        Raises:
+            BadParameter: not 32 hex digits.
+        """
+        return head.current if version is None else version_bytes(version)
+
+    def read_version(
+        self, call: Call, records: Records, name: str, version: str | None
+    ) -> tuple[Head, Version]:
+        """Return an object's head and one of its versions, the current one unless told otherwise.
+
+        Raises:
+            BadParameter, NotFound: no such object or version.
+        """
+        key, head = self.find(records, name)
+        version_id = self.version_id(head, version)
+        call.version = version_id
+        plaintext = records.get(VERSIONS, key + version_id)
+        if plaintext is None:
+            raise self.not_found(name, version)
+        return head, Version(version_id, *msgpack.unpackb(plaintext))
+
+    def add_version(
+        self,
+        call: Call,
+        mutation: Mutation,
+        name: str,
+        attributes: Attributes,
+        traits: list[Any] | None,
+        body: Any,
+        new_id: bytes | None = None,
+    ) -> tuple[Head, Version]:
+        """Add a version and make it current, creating the object if the name is free.
+
+        Raises:
+            BadParameter, ObjectIsDeletedButRecoverable: nothing was changed.
+        """
+        key, old = self.find_or_free(mutation, name)
+        if old is None:
+            version_id = new_id or next_id(call.now)
+            head = Head(name, version_id, attributes, traits)
+        else:
+            version_id = (
+                new_id
+                if new_id is not None and new_id > old.current
+                else next_id(call.now, after=old.current)
+            )
+            head = Head(old.name, version_id, attributes, traits, None, None, old.settings)
+        call.version = version_id
+        mutation.put(VERSIONS, key + version_id, encode_version(attributes, traits, body))
+        mutation.put(OBJECTS, key, head.encode())
+        return head, Version(version_id, attributes, traits, body)
+
+    def change_version(self, mutation: Mutation, head: Head, changed: Version) -> Head:
+        """Write back a version whose attributes or traits changed; returns the head as it is then."""
+        key = self.key(head.name)
+        mutation.put(
+            VERSIONS, key + changed.id, encode_version(changed.attributes, changed.traits, changed.body)
+        )
+        if changed.id != head.current:
+            return head
+        head = Head(head.name, head.current, changed.attributes, changed.traits, None, None, head.settings)
+        mutation.put(OBJECTS, key, head.encode())
+        return head
+
+    def versions(self, records: Records, key: bytes, start: bytes | None = None) -> Iterator[Version]:
+        """Yield the versions of the object at `key` in the order they were made, from version id `start` on."""
+        first = None if start is None else key + start
+        for version_key, plaintext in records.scan(VERSIONS, key, start=first):
+            yield Version(version_key[len(key) :], *msgpack.unpackb(plaintext))
+
+    def not_found(self, name: str, version: str | None = None) -> Exception:
+        """Return the kind's not-found error."""
+        what = f"{self.kind.noun} {name}" + (f" in version {version}" if version else "")
+        return self.kind.not_found(f"{what} was not found in this vault")
+
+    def close(self) -> None:
+        """Forget the names asked for."""
+        self._keys.clear()
+
+
+def deleted_key(key: bytes) -> bytes:
+    """Return where the head stored at `key` stands while its object is deleted."""
+    return key[:1].upper() + key[1:]
+
+
+def encode_version(attributes: Attributes, traits: list[Any] | None, body: Any) -> bytes:
+    """Return the plaintext of a version's record."""
+    packed: bytes = msgpack.packb((attributes, traits, body))
+    return packed

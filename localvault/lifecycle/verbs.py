@@ -1,0 +1,276 @@
+"""The verbs every kind of object has: list, versions, update, delete, recover, purge, backup, restore.
+
+Relies on the door for authorisation and journal, on `objects`, `deletion` and `backup` for what happens. Promises: each
+public method is one row of `operations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from localvault.door import Call
+from localvault.lifecycle import backup, deletion
+from localvault.lifecycle.ground import Ground
+from localvault.lifecycle.head import Head, decode_head
+from localvault.lifecycle.kinds import Kind
+from localvault.lifecycle.listing import PAGE_SIZE, Listing
+from localvault.lifecycle.objects import Objects
+from localvault.model import attributes as attr
+from localvault.model.attributes import UNSET, Attributes, Unset
+from localvault.model.clock import from_datetime
+from localvault.model.properties import Deleted, Properties
+from localvault.records import OBJECTS, Mutation, Records
+
+P = TypeVar("P", bound=Properties)
+D = TypeVar("D", bound=Deleted)
+
+
+class ObjectVerbs(Generic[P, D]):
+    """The common verbs over one kind of object in one vault."""
+
+    def __init__(self, ground: Ground, kind: Kind) -> None:
+        self._ground = ground
+        self._kind = kind
+        self._objects = Objects(ground, kind)
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> Listing[P]:
+        """Return the properties of every object that is not deleted, one page (of `page_size`) in memory at a time.
+
+        As in Key Vault, each item is named without a version and carries its current version's properties. The order
+        is that of the blinded names: stable, and without meaning.
+
+        Raises:
+            BadParameter: `page_size` is not 1 to 100,000.
+        """
+        return Listing(self._fetch_heads, page_size)
+
+    def versions(self, name: str, *, page_size: int = PAGE_SIZE) -> Listing[P]:
+        """Return the properties of every version of an object, the oldest first.
+
+        Raises:
+            BadParameter: as for `list`; or, when iterated, not a name an object can have.
+            NotFound: no such object (when iterated).
+        """
+
+        def fetch(start: bytes | None, size: int) -> tuple[list[P], bytes | None]:
+            target = self._objects.target(name)
+            return self._ground.door.read(self._kind.list_versions, target, self._versions, name, start, size)
+
+        return Listing(fetch, page_size)
+
+    def update(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        enabled: bool | Unset = UNSET,
+        not_before: datetime | None | Unset = UNSET,
+        expires_on: datetime | None | Unset = UNSET,
+        tags: Mapping[str, str] | None | Unset = UNSET,
+        **more: Any,
+    ) -> P:
+        """Change properties of a version (the current one unless told otherwise); what is not given stays.
+
+        Raises:
+            BadParameter: a property out of range; nothing was changed.
+            NotFound: no such object or version.
+        """
+        change: dict[str, Any] = {
+            "enabled": enabled,
+            "not_before": _optional_time(not_before, "not_before"),
+            "expires_on": _optional_time(expires_on, "expires_on"),
+            "tags": tags,
+        }
+        target = self._objects.target(name)
+        return self._ground.door.write(self._kind.update, target, self._update, name, version, change, more)
+
+    def delete(self, name: str) -> D:
+        """Delete an object with all its versions; it can be recovered until its retention ends.
+
+        Raises:
+            BadParameter: not a name an object can have.
+            NotFound: no such object.
+        """
+        head = self._ground.door.write(
+            self._kind.delete, self._objects.target(name), deletion.delete, self._objects, name
+        )
+        return self._deleted_of(head)
+
+    def list_deleted(self, *, page_size: int = PAGE_SIZE) -> Listing[D]:
+        """Return every deleted object that can still be recovered or purged.
+
+        Raises:
+            BadParameter: `page_size` is not 1 to 100,000.
+        """
+        return Listing(self._fetch_deleted, page_size)
+
+    def get_deleted(self, name: str) -> D:
+        """Return a deleted object's properties and when it will be purged.
+
+        Raises:
+            BadParameter: not a name an object can have.
+            NotFound: no deleted object of that name.
+        """
+        target = self._objects.target(name)
+        return self._ground.door.read(self._kind.get_deleted, target, self._get_deleted, name)
+
+    def recover(self, name: str) -> P:
+        """Bring a deleted object back with all its versions; returns its current properties.
+
+        Raises:
+            BadParameter: not a name an object can have.
+            NotFound: no deleted object of that name.
+        """
+        head = self._ground.door.write(
+            self._kind.recover, self._objects.target(name), deletion.recover, self._objects, name
+        )
+        return self._properties(head.name, head.current, head.attributes, head.traits)
+
+    def purge(self, name: str) -> None:
+        """Remove a deleted object for good.
+
+        Raises:
+            PurgeProtected: the vault has purge protection and the retention has not ended.
+            BadParameter: not a name an object can have.
+            NotFound: no deleted object of that name.
+        """
+        self._ground.door.write(
+            self._kind.purge, self._objects.target(name), deletion.purge, self._objects, name
+        )
+
+    def backup(self, name: str, *, passphrase: str | bytes | None = None) -> bytes:
+        """Return a sealed copy of an object with all its versions.
+
+        It restores into this vault; into another with this vault's recovery key, or with `passphrase` if one is given.
+
+        Raises:
+            BadParameter: not a name an object can have, or an empty passphrase.
+            NotFound: no such object.
+        """
+        payload = self._ground.door.read(
+            self._kind.backup, self._objects.target(name), backup.dump, self._objects, name
+        )
+        return self._ground.blobs.seal(payload, passphrase)
+
+    def restore(
+        self, blob: bytes, *, passphrase: str | bytes | None = None, recovery_key: str | None = None
+    ) -> P:
+        """Restore an object from its backup, with its name, version ids and properties; returns the current ones.
+
+        Args:
+            blob: what `backup` returned.
+            passphrase: the transfer passphrase, for a backup made with one.
+            recovery_key: the recovery key of the vault that made the backup.
+
+        Raises:
+            UnlockFailed: the backup belongs to another vault and neither passphrase nor recovery key opens it.
+            Damaged, Tampered, NewerFormat: not a backup this version can read.
+            ObjectAlreadyExists, ObjectIsDeletedButRecoverable: the name is in use; nothing was changed.
+        """
+
+        def body(call: Call, mutation: Mutation) -> Head:
+            return backup.load(
+                call, mutation, self._objects, self._ground.blobs.open(blob, passphrase, recovery_key)
+            )
+
+        head = self._ground.door.write(self._kind.restore, "/" + self._kind.collection, body)
+        return self._properties(head.name, head.current, head.attributes, head.traits)
+
+    def close(self) -> None:
+        """Forget what was remembered of names."""
+        self._objects.close()
+
+    # What each kind of object says of itself.
+
+    def _properties(self, name: str, version: bytes | None, attributes: Attributes, traits: Any) -> P:
+        raise NotImplementedError
+
+    def _deleted(self, properties: P, deleted_on: int, purge_on: int) -> D:
+        raise NotImplementedError
+
+    def _change_traits(self, traits: Any, more: dict[str, Any]) -> Any:
+        """Return `traits` with what `update` was given beyond the common properties."""
+        raise NotImplementedError
+
+    # Bodies that run inside the door.
+
+    def _update(
+        self,
+        call: Call,
+        mutation: Mutation,
+        name: str,
+        version: str | None,
+        change: dict[str, Any],
+        more: dict[str, Any],
+    ) -> P:
+        head, found = self._objects.read_version(call, mutation, name, version)
+        content_type = more.pop("content_type", UNSET)
+        found.attributes = attr.changed(
+            found.attributes,
+            call.now,
+            **change,
+            content_type=content_type,
+            max_tags=self._ground.settings(mutation).max_tags,
+            tag_length=self._kind.tag_length,
+        )
+        found.traits = self._change_traits(found.traits, more)
+        head = self._objects.change_version(mutation, head, found)
+        return self._properties(head.name, found.id, found.attributes, found.traits)
+
+    def _versions(
+        self, call: Call, records: Records, name: str, start: bytes | None, size: int
+    ) -> tuple[list[P], bytes | None]:
+        key, head = self._objects.find(records, name)
+        page: list[P] = []
+        for version in self._objects.versions(records, key, start):
+            if len(page) == size:
+                call.count = size
+                return page, version.id
+            page.append(self._properties(head.name, version.id, version.attributes, version.traits))
+        call.count = len(page)
+        return page, None
+
+    def _fetch_heads(self, start: bytes | None, size: int) -> tuple[list[P], bytes | None]:
+        heads, following = self._ground.door.read(
+            self._kind.list, "/" + self._kind.collection, self._heads, self._kind.byte, start, size
+        )
+        return [self._properties(h.name, None, h.attributes, h.traits) for h in heads], following
+
+    def _fetch_deleted(self, start: bytes | None, size: int) -> tuple[list[D], bytes | None]:
+        heads, following = self._ground.door.read(
+            self._kind.list_deleted,
+            "/" + self._kind.collection,
+            self._heads,
+            self._kind.byte.upper(),
+            start,
+            size,
+        )
+        return [self._deleted_of(head) for head in heads], following
+
+    def _heads(
+        self, call: Call, records: Records, prefix: bytes, start: bytes | None, size: int
+    ) -> tuple[list[Head], bytes | None]:
+        page: list[Head] = []
+        for key, plaintext in records.scan(OBJECTS, prefix, start=start):
+            if len(page) == size:
+                call.count = size
+                return page, key
+            page.append(decode_head(plaintext))
+        call.count = len(page)
+        return page, None
+
+    def _get_deleted(self, call: Call, records: Records, name: str) -> D:
+        _, head = self._objects.find_deleted(records, name)
+        call.version = head.current
+        return self._deleted_of(head)
+
+    def _deleted_of(self, head: Head) -> D:
+        assert head.deleted_on is not None and head.purge_on is not None, "a deleted head has both times"
+        properties = self._properties(head.name, head.current, head.attributes, head.traits)
+        return self._deleted(properties, head.deleted_on, head.purge_on)
+
+
+def _optional_time(moment: datetime | None | Unset, what: str) -> int | None | Unset:
+    return moment if isinstance(moment, Unset) else from_datetime(moment, what)

@@ -1,0 +1,197 @@
+"""Sealed records seen as plain bytes, inside one transaction.
+
+Relies on `store` for order and durability and on `sealing` for secrecy and authenticity. Promises: what `Records.get`
+returns is what was last written at that very place, or it raises `Tampered`; what a `Mutation` holds reaches the store
+all together in `apply`, or not at all, and `apply` returns the digest of every record it wrote for the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from localvault.sealing.record import BatchSealer, RecordSealer, digest
+from localvault.sealing.scopes import Scopes
+from localvault.store.layout import Table
+from localvault.store.protocol import ReadTxn, WriteTxn
+
+T = TypeVar("T")
+
+VAULT, OBJECTS, VERSIONS, AGENDA = (
+    int(Table.VAULT),
+    int(Table.OBJECTS),
+    int(Table.VERSIONS),
+    int(Table.AGENDA),
+)
+HEADER_KEY = (
+    b"header"  # in table `vault`: the one record that is not sealed, because it is what unlocks the rest
+)
+_DELETED = bytes(16)
+
+
+class Memo(Generic[T]):
+    """Remembers what a sealed record decoded to, for as long as the store holds the very same sealed bytes.
+
+    Comparing the sealed bytes is exact and needs no invalidation: any write, by any process, seals anew under a fresh
+    nonce. The rejected alternative, a generation number, forgets everything at every write.
+    """
+
+    __slots__ = ("_decode", "_entries", "_limit")
+
+    def __init__(self, decode: Callable[[bytes], T], limit: int) -> None:
+        self._decode = decode
+        self._limit = limit
+        self._entries: dict[bytes, tuple[bytes, T]] = {}
+
+    def get(self, key: bytes, record: bytes) -> T | None:
+        """Return what `record` at `key` decoded to, if it is the record that was remembered."""
+        entry = self._entries.get(key)
+        return entry[1] if entry is not None and entry[0] == record else None
+
+    def put(self, key: bytes, record: bytes, plaintext: bytes) -> T:
+        """Decode `plaintext`, remember it for `record`, and return it; the oldest entry makes room."""
+        value = self._decode(plaintext)
+        entries = self._entries
+        if len(entries) >= self._limit and key not in entries:
+            entries.pop(next(iter(entries)), None)
+        entries[key] = (record, value)
+        return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+
+class Sealers:
+    """Which scope's sealer a record belongs to: the kind byte of an object's key picks its collection."""
+
+    __slots__ = ("_by_kind", "root")
+
+    def __init__(self, scopes: Scopes, collections: dict[bytes, str]) -> None:
+        self.root = scopes.sealer("/")
+        # A deleted object's head stands under the upper-case kind byte and stays in its collection's scope.
+        self._by_kind = {
+            byte: sealer
+            for kind, collection in collections.items()
+            for sealer in (scopes.sealer(collection),)
+            for byte in (kind[0], kind.upper()[0])
+        }
+
+    def of(self, table: int, key: bytes) -> RecordSealer:
+        """Return the sealer of the record at `key` of `table`."""
+        if table == OBJECTS or table == VERSIONS or table == AGENDA:
+            return self._by_kind[key[0]]
+        return self.root
+
+
+class Records:
+    """The records of one read transaction."""
+
+    __slots__ = ("_raw", "_sealers", "txn")
+
+    def __init__(self, txn: ReadTxn, sealers: Sealers) -> None:
+        self.txn = txn
+        self._sealers = sealers
+        self._raw: Callable[[int, bytes], bytes | None] = txn.get
+
+    def get(self, table: int, key: bytes) -> bytes | None:
+        """Return the opened record at `key`, or None.
+
+        Raises:
+            Tampered: the record is not one this vault wrote there.
+        """
+        record = self._raw(table, key)
+        return None if record is None else self._sealers.of(table, key).open(table, key, record)
+
+    def remembered(self, table: int, key: bytes, memo: Memo[T]) -> T | None:
+        """Return the decoded record at `key` through `memo`, or None.
+
+        Raises:
+            Tampered: as for `get`.
+        """
+        record = self._raw(table, key)
+        if record is None:
+            return None
+        value = memo.get(key, record)
+        if value is None:
+            value = memo.put(key, record, self._sealers.of(table, key).open(table, key, record))
+        return value
+
+    def scan(self, table: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield `(key, opened record)` for every key with `prefix` from `start` on, in key order.
+
+        A mutation's own changes are not among them.
+
+        Raises:
+            Tampered: as for `get`.
+        """
+        sealers = self._sealers
+        for key, record in self.txn.scan(table, prefix, start=start):
+            yield key, sealers.of(table, key).open(table, key, record)
+
+    def open(self, table: int, key: bytes, record: bytes) -> bytes:
+        """Return the plaintext of `record`, read from `key` of `table`.
+
+        Raises:
+            Tampered: the record is not one this vault wrote there.
+        """
+        return self._sealers.of(table, key).open(table, key, record)
+
+    def exists(self, table: int, key: bytes) -> bool:
+        """Return whether there is a record at `key`, without opening it."""
+        return self._raw(table, key) is not None
+
+
+class Mutation(Records):
+    """The records of one write transaction, with what one operation changes held back until `apply`."""
+
+    __slots__ = ("_batches", "_changes", "_write_txn")
+
+    def __init__(self, txn: WriteTxn, sealers: Sealers) -> None:
+        super().__init__(txn, sealers)
+        self._write_txn = txn
+        self._changes: dict[tuple[int, bytes], bytes | None] = {}
+        self._batches: dict[RecordSealer, BatchSealer] = {}
+        self._raw = self._pending
+
+    def _pending(self, table: int, key: bytes) -> bytes | None:
+        place = (table, key)
+        return self._changes[place] if place in self._changes else self.txn.get(table, key)
+
+    def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
+        """Seal `plaintext` for its place, to be written by `apply`."""
+        sealer = self._sealers.of(table, key)
+        batch = self._batches.get(sealer)
+        if batch is None:
+            # One derived key for all records this operation writes in one scope; the batch's 128 random bits and
+            # its counter keep every nonce apart (DESIGN: "Randomness"; C2SP XAES-256-GCM allows any 192-bit nonce).
+            batch = self._batches[sealer] = sealer.batch()
+        self._changes[table, key] = batch.seal(table, key, plaintext, schema)
+
+    def put_header(self, header: bytes) -> None:
+        """Put the vault's header, which carries its own authentication, in place as it is."""
+        self._changes[VAULT, HEADER_KEY] = header
+
+    def delete(self, table: int, key: bytes) -> None:
+        """Remove the record at `key`, in `apply`."""
+        self._changes[table, key] = None
+
+    def apply(self) -> bytes:
+        """Write everything into the transaction, in key order, and return the digests for the journal's event.
+
+        Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
+        """
+        digests = bytearray()
+        txn = self._write_txn
+        for (table, key), record in sorted(self._changes.items(), key=_place):
+            if record is None:
+                txn.delete(table, key)
+            else:
+                txn.put(table, key, record)
+            digests += bytes((table, len(key))) + key + (_DELETED if record is None else digest(record))
+        self._changes.clear()
+        return bytes(digests)
+
+
+def _place(change: tuple[tuple[int, bytes], bytes | None]) -> tuple[int, bytes]:
+    return change[0]

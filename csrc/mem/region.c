@@ -17,14 +17,9 @@ static size_t page_size(void)
     return size > 0 ? (size_t)size : 4096;
 }
 
-/* 0 if the sum does not fit. */
 static size_t round_up_to_pages(size_t size, size_t page)
 {
-    if (size > SIZE_MAX / 2) {
-        return 0;
-    }
-    const size_t pages = (size + page - 1) / page;
-    return (pages > 0 ? pages : 1) * page;
+    return (size + page - 1) / page * page;
 }
 
 /* All of these are best effort: a region that cannot be locked or hidden is still guarded and wiped, and the report says
@@ -40,9 +35,6 @@ struct lv_region *lv_region_map(size_t size)
 {
     const size_t page = page_size();
     const size_t pages_size = round_up_to_pages(size, page);
-    if (pages_size == 0) {
-        return NULL;
-    }
     struct lv_region *region = calloc(1, sizeof *region);
     if (region == NULL) {
         return NULL;

@@ -30,7 +30,7 @@ struct lv_region {
     uint64_t taken[LV_TAKEN_WORDS];
 };
 
-/* Maps pages for at least `size` bytes between two guard pages; NULL if the system gives none. */
+/* Maps pages for at least `size` bytes (1..SIZE_MAX / 2) between two guard pages; NULL if the system gives none. */
 struct lv_region *lv_region_map(size_t size);
 
 /* Wipes and unmaps. */

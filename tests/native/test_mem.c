@@ -131,7 +131,9 @@ static void write_behind(lv_locked *handle)
 
 static void overrun_of_a_key_stops_the_process(void)
 {
-    for (size_t size = 0; size <= LV_SMALL_MAX; size += 37) {
+    /* Sizes that leave an end of the cell over, and those that fill it. */
+    for (size_t step = 0; step <= 62; step++) {
+        const size_t size = step < 56 ? step * 37 : (size_t)32 << (step - 56);
         const pid_t child = fork();
         if (child == 0) {
             (void)freopen("/dev/null", "w", stderr);

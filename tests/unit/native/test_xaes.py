@@ -155,6 +155,7 @@ def test_remembered_keys_are_the_right_ones() -> None:
     for nonce in [*nonces, *reversed(nonces), *(nonces[:3] * 5)]:
         assert sealed[nonce] == oracle(material, nonce, nonce[:5], b"aad")
         assert key.open(nonce, sealed[nonce], b"aad") == nonce[:5]
+    assert len(key._derived) <= CACHED_KEYS
 
 
 def test_threads_never_use_each_others_derived_keys() -> None:

@@ -12,7 +12,6 @@ import itertools
 import os
 from collections.abc import Callable
 from typing import NoReturn, Protocol, TypeAlias, final
-from weakref import WeakValueDictionary
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.backends.openssl import backend
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from localvault.errors import BadParameter, DecryptionFailed
 from localvault.model.hidden import Hidden
-from localvault.native.memory import Locked, forks, refusal, wipe
+from localvault.native.memory import Locked, forks, refusal, wipe, wipe_in_children
 
 # What `cryptography` takes without a copy.
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -102,7 +101,7 @@ class XaesKey(Hidden):
         workspace = self._new_workspace()
         self._workspaces: _Workspaces = [workspace]
         self._mask = _MESSAGES ^ (_subkey(workspace) * _TWO_BLOCKS)
-        _alive[id(self)] = self
+        wipe_in_children(self)
 
     def _new_workspace(self) -> _Workspace:
         # ECB is the bare AES that the specification is written in; no message is encrypted with it.
@@ -206,7 +205,8 @@ class XaesBatch(Hidden):
         self.head = os.urandom(NONCE_SIZE - 8)
         self._gcm = key._derive(self.head[:DERIVING])
         self._next = itertools.count().__next__
-        _alive[id(self)] = self
+        # Above all in a child: it and its parent would count on from the same number.
+        wipe_in_children(self)
 
     def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
         """The nonce (24 bytes), and ciphertext and tag (16 bytes longer than `plaintext`).
@@ -231,20 +231,6 @@ class XaesBatch(Hidden):
     def wipe(self) -> None:
         """Forgets the derived key; every later use raises `VaultClosed`."""
         self._gcm = _Gone(self._forks)
-
-
-# Everything a forked child must not use. A batch above all: parent and child would count on from the same
-# number.
-_alive: WeakValueDictionary[int, XaesKey | XaesBatch] = WeakValueDictionary()
-
-
-def _forget_all() -> None:
-    for key in list(_alive.values()):
-        key.wipe()
-    _alive.clear()
-
-
-os.register_at_fork(after_in_child=_forget_all)
 
 
 def _subkey(workspace: _Workspace) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, NoReturn, Protocol, final
+from weakref import WeakValueDictionary
 
 from localvault.errors import LocalVaultError, VaultClosed, VaultForked
 from localvault.model.hidden import Hidden
@@ -22,12 +23,31 @@ if TYPE_CHECKING:
 _forks = 0  # how many forks lie between the first process and this one
 
 
-def _count_fork() -> None:
+class Wipeable(Protocol):
+    """Whatever holds key material that a forked child must not use."""
+
+    def wipe(self) -> None:
+        """Makes every later use raise `refusal`."""
+
+
+# By id, because what holds a secret has no hash.
+_wiped_in_children: WeakValueDictionary[int, Wipeable] = WeakValueDictionary()
+
+
+def wipe_in_children(holder: Wipeable) -> None:
+    """Has `holder` wiped at the start of every forked child, so that its hot paths need no check."""
+    _wiped_in_children[id(holder)] = holder
+
+
+def _begin_child() -> None:
     global _forks
     _forks += 1
+    for holder in list(_wiped_in_children.values()):
+        holder.wipe()
+    _wiped_in_children.clear()
 
 
-os.register_at_fork(after_in_child=_count_fork)
+os.register_at_fork(after_in_child=_begin_child)
 
 
 def forks() -> int:

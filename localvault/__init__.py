@@ -56,8 +56,9 @@ if TYPE_CHECKING:
         VaultForked,
     )
     from localvault.model.packed import Packed
+    from localvault.opening import create, open
     from localvault.operations import OPERATIONS
-    from localvault.vault import Vault, create, open
+    from localvault.vault import Vault
 
 __version__ = "0.1.0"
 
@@ -72,8 +73,8 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "OPERATIONS": "localvault.operations",
     "Packed": "localvault.model.packed",
     "Vault": "localvault.vault",
-    "create": "localvault.vault",
-    "open": "localvault.vault",
+    "create": "localvault.opening",
+    "open": "localvault.opening",
 }
 
 

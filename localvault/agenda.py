@@ -29,10 +29,11 @@ _KEY_LENGTH = 26
 class Reading(Protocol):
     """The part of a transaction's records that reading the agenda needs."""
 
-    def get(self, table: int, key: bytes) -> bytes | None: ...
-    def scan(
-        self, table: int, prefix: bytes, *, start: bytes | None = None
-    ) -> Iterator[tuple[bytes, bytes]]: ...
+    def get(self, table: int, key: bytes) -> bytes | None:
+        """Return the opened record at `key`."""
+
+    def scan(self, table: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys with `prefix` and their opened records, in key order."""
 
 
 class Writing(Reading, Protocol):

@@ -165,12 +165,13 @@ class Door:
             with self._store.write() as txn:
                 self._batch = batch = _Batch(txn)
                 try:
-                    yield
+                    with self._journal.gathering(txn):
+                        yield
+                        if batch.broken is not None:
+                            raise batch.broken
                 finally:
                     self._batch = None
                     call.count = batch.count
-                if batch.broken is not None:
-                    raise batch.broken
         except BaseException as error:
             self._note_failure(VAULT_BATCH, "/", call, started, error)
             raise

@@ -27,6 +27,7 @@ HEADER_KEY = (
     b"header"  # in table `vault`: the one record that is not sealed, because it is what unlocks the rest
 )
 _DELETED = bytes(16)
+_BY_KIND = frozenset((OBJECTS, VERSIONS, AGENDA))  # tables whose keys begin with the kind byte
 
 
 class Memo(Generic[T]):
@@ -57,6 +58,10 @@ class Memo(Generic[T]):
         entries[key] = (record, value)
         return value
 
+    def values(self) -> list[T]:
+        """Return everything that is remembered."""
+        return [value for _, value in self._entries.values()]
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
@@ -79,7 +84,7 @@ class Sealers:
 
     def of(self, table: int, key: bytes) -> RecordSealer:
         """Return the sealer of the record at `key` of `table`."""
-        if table == OBJECTS or table == VERSIONS or table == AGENDA:
+        if table in _BY_KIND:
             return self._by_kind[key[0]]
         return self.root
 

@@ -1,25 +1,24 @@
 """Secrets: a name, a value of text or bytes, and its versions.
 
-Relies on `lifecycle` for everything secrets share with keys. Promises: a value comes back exactly as it was set, text as
-`str` and bytes as `bytes`; a disabled version is refused; dates are for the reader to heed, as in Key Vault.
+Relies on `lifecycle` for everything secrets share with keys. Promises: a value comes back exactly as it was set,
+text as `str` and bytes as `bytes`; a disabled version is refused; dates are for the reader to heed, as in Key Vault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import repeat
 from typing import Any
 
 from localvault.door import Call
 from localvault.errors import BadParameter
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.kinds import SECRET
+from localvault.lifecycle.many import add_versions
 from localvault.lifecycle.verbs import ObjectVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
-from localvault.model.ids import ids
 from localvault.model.properties import SecretProperties
 from localvault.model.secret import DeletedSecret, Secret
 from localvault.operations import SECRET_GET, SECRET_SET
@@ -115,10 +114,10 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         version: str | None = None,
         *,
         enabled: bool | Unset = UNSET,
-        not_before: datetime | None | Unset = UNSET,
-        expires_on: datetime | None | Unset = UNSET,
-        tags: Mapping[str, str] | None | Unset = UNSET,
-        content_type: str | None | Unset = UNSET,
+        not_before: datetime | Unset | None = UNSET,
+        expires_on: datetime | Unset | None = UNSET,
+        tags: Mapping[str, str] | Unset | None = UNSET,
+        content_type: str | Unset | None = UNSET,
     ) -> SecretProperties:
         """Change properties of a version (the current one unless told otherwise); the value stays.
 
@@ -128,7 +127,7 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
             BadParameter: a property out of range; nothing was changed.
             SecretNotFound: no such secret or version.
         """
-        return super().update(
+        return self._change(
             name,
             version,
             enabled=enabled,
@@ -174,15 +173,13 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
             max_tags=settings.max_tags,
             tag_length=self._kind.tag_length,
         )
-        add, home, limit = self._objects.add_version, self._ground.home, settings.max_value_bytes
-        result = []
-        for (name, value), new_id, same in zip(pairs, ids(call.now), repeat(attributes)):
+        limit = settings.max_value_bytes
+        for _, value in pairs:
             _check_value(value, limit)
-            head, added = add(call, mutation, name, same, None, value, new_id)
-            result.append(SecretProperties(home, head.name, added.id, same))
-        call.version = None
-        call.count = len(result)
-        return result
+        added = add_versions(call, mutation, self._objects, pairs, attributes)
+        home = self._ground.home
+        call.count = len(added)
+        return [SecretProperties(home, name, version_id, attributes) for name, version_id in added]
 
     def _properties(
         self, name: str, version: bytes | None, attributes: Attributes, traits: Any
@@ -191,9 +188,6 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
 
     def _deleted(self, properties: SecretProperties, deleted_on: int, purge_on: int) -> DeletedSecret:
         return DeletedSecret(properties, deleted_on, purge_on)
-
-    def _change_traits(self, traits: Any, more: dict[str, Any]) -> Any:
-        return traits
 
 
 def _check_value(value: Value, limit: int) -> None:

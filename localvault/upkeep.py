@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from localvault.door import Call
 from localvault.errors import VaultError
+from localvault.journal.audit import Digests
 from localvault.journal.journal import Journal
-from localvault.lifecycle.ground import Ground
+from localvault.lifecycle.ground import SETTINGS_KEY, Ground, encode_settings
 from localvault.lifecycle.head import decode_head
-from localvault.lifecycle.kinds import COLLECTIONS
+from localvault.lifecycle.kinds import COLLECTIONS, KINDS
 from localvault.model.problem import Problem
-from localvault.operations import VAULT_BACKUP, VAULT_CHECK, VAULT_COMPACT
-from localvault.records import HEADER_KEY, OBJECTS, VAULT, VERSIONS, Records
+from localvault.model.settings import Settings, changed
+from localvault.native.features import report
+from localvault.operations import VAULT_BACKUP, VAULT_CHECK, VAULT_COMPACT, VAULT_GET, VAULT_UPDATE
+from localvault.records import HEADER_KEY, OBJECTS, VAULT, VERSIONS, Mutation, Records
 from localvault.sealing.record import digest
 from localvault.store.layout import Table
-from localvault.store.protocol import Store
+from localvault.store.lmdb import LmdbStore
 
 Progress = Callable[[int, int], None]
-Digests = dict[tuple[int, bytes], bytes | None]
 
 # The journal's own tables are proved by its tree, not by digests in its events.
 _DIGESTED = (Table.VAULT, Table.OBJECTS, Table.VERSIONS, Table.AGENDA, Table.ACCESS)
@@ -33,10 +36,26 @@ _PROGRESS_EVERY = 4096
 class Upkeep:
     """Check, backup and compact of one open vault."""
 
-    def __init__(self, ground: Ground, store: Store, journal: Journal) -> None:
+    def __init__(self, ground: Ground, store: LmdbStore, journal: Journal) -> None:
         self._ground = ground
         self._store = store
         self._journal = journal
+
+    def settings(self) -> Settings:
+        """Return the settings as they are on disk now."""
+        return self._ground.door.read(VAULT_GET, "/", lambda call, records: self._ground.settings(records))
+
+    def configure(self, changes: dict[str, Any]) -> Settings:
+        """Change settings by name; returns all of them as they are then.
+
+        Raises:
+            BadParameter: no such setting, or a value out of range; nothing was changed.
+        """
+        return self._ground.door.write(VAULT_UPDATE, "/", self._configure, changes)
+
+    def status(self) -> dict[str, Any]:
+        """Return counts and sizes, and what the native core found on this machine."""
+        return self._ground.door.read(VAULT_GET, "/", self._status)
 
     def check(self, progress: Progress | None = None) -> list[Problem]:
         """Walk everything; returns every problem, an empty list if all is as it was written."""
@@ -55,10 +74,35 @@ class Upkeep:
         self._ground.door.note(VAULT_COMPACT, "/")
         self._store.compact(path)
 
+    def _configure(self, call: Call, mutation: Mutation, changes: dict[str, Any]) -> Settings:
+        settings = changed(self._ground.settings(mutation), changes)
+        mutation.put(VAULT, SETTINGS_KEY, encode_settings(settings))
+        call.details = changes
+        self._ground.home = settings.home
+        return settings
+
+    def _status(self, call: Call, records: Records) -> dict[str, Any]:
+        settings = self._ground.settings(records)
+        head = self._journal.head()
+        counts = {
+            prefix + kind.collection: sum(1 for _ in records.txn.scan(OBJECTS, byte, keys_only=True))
+            for kind in KINDS.values()
+            for prefix, byte in (("", kind.byte), ("deleted_", kind.byte.upper()))
+        }
+        return {
+            "name": settings.name,
+            "url": settings.home.url,
+            "settings": settings._asdict(),
+            "counts": counts | {"versions": records.txn.count(VERSIONS)},
+            "journal": head.to_dict(),
+            "bytes": sum(entry.stat().st_size for entry in self._store.folder.iterdir()),
+            "native": report(),
+        }
+
     def _check(self, call: Call, records: Records, progress: Progress | None) -> list[Problem]:
         problems = [Problem("data.mdb", sentence) for sentence in self._store.structure_problems()]
-        problems += [Problem("journal", sentence) for sentence in self._journal.problems(records.txn)]
-        digests = self._journal.latest_digests(records.txn)
+        digests: Digests = {}
+        problems += self._journal.problems(records.txn, digests)
         names: dict[bytes, str] = {}
         total = len(digests)
         call.count = 0
@@ -110,4 +154,5 @@ def _place(table: int, key: bytes, names: dict[bytes, str]) -> str:
         collection = COLLECTIONS[key[:1].lower()]
         name = names.get(key[1:17], "(name id " + key[1:17].hex() + ")")
         return f"{collection}/{name}" + (f"/{key[17:].hex()}" if table == VERSIONS else "")
-    return f"{Table(table).name.lower()} {key.decode('ascii', 'backslashreplace') if table == Table.VAULT else key.hex()}"
+    shown = key.decode("ascii", "backslashreplace") if table == VAULT else key.hex()
+    return f"{Table(table).name.lower()} {shown}"

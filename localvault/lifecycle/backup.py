@@ -1,7 +1,8 @@
 """Backup and restore of one object with all its versions.
 
-Relies on `Blobs` for sealing. Promises: a blob restores names, version ids, attributes and traits exactly, into the same
-vault or, with a transfer passphrase or the recovery key, into another; it never overwrites; an altered blob is refused.
+Relies on `Blobs` for sealing. Promises: a blob restores names, version ids, attributes and traits exactly, into the
+same vault or, with a transfer passphrase or the recovery key, into another; it never overwrites; an altered blob is
+refused.
 
 Payload, version 1: `[1, kind byte, name, settings, [[version id, attributes, traits, body], …]]` in msgpack, the
 versions in order, the last one current.

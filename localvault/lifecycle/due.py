@@ -1,7 +1,7 @@
 """The agenda as callers see it: what is coming, and doing what is due.
 
-Relies on the agenda's index and on the door. Promises: `run_due` does each due thing in a transaction that also takes it
-off the agenda, so a kill in the middle repeats nothing and loses nothing; a clock set back makes nothing due.
+Relies on the agenda's index and on the door. Promises: `run_due` does each due thing in a transaction that also takes
+it off the agenda, so a kill in the middle repeats nothing and loses nothing; a clock set back makes nothing due.
 """
 
 from __future__ import annotations

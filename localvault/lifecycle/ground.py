@@ -24,8 +24,11 @@ _HEADS_REMEMBERED = 16_384  # about 1 KB each: opening a head again costs more t
 class Blobs(Protocol):
     """Seals and opens backups of single objects, so that no room of objects holds the master key."""
 
-    def seal(self, payload: bytes, passphrase: str | bytes | None) -> bytes: ...
-    def open(self, blob: bytes, passphrase: str | bytes | None, recovery_key: str | None) -> bytes: ...
+    def seal(self, payload: bytes, passphrase: str | bytes | None) -> bytes:
+        """Seal a payload for this vault, its recovery keys and, if there is one, the passphrase."""
+
+    def open(self, blob: bytes, passphrase: str | bytes | None, recovery_key: str | None) -> bytes:
+        """Return the payload of what `seal` made, here or in the vault the secret given belongs to."""
 
 
 class Ground:

@@ -23,7 +23,7 @@ class Head:
         name: str,
         current: bytes,
         attributes: Attributes,
-        traits: list[Any] | None,
+        traits: Any,
         deleted_on: int | None = None,
         purge_on: int | None = None,
         settings: dict[str, Any] | None = None,

@@ -1,6 +1,7 @@
 """The kinds of object, as data: where each stands in the store and which rows and errors are its own.
 
-Relies on `operations` and `errors`. Promises: what differs between a secret and a key in their common life differs here.
+Relies on `operations` and `errors`. Promises: what differs between a secret and a key in their common life
+differs here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Lists that hold one page in memory, whatever they run over.
 
 Relies on a function that fetches one page. Promises: each page is one snapshot and one journalled operation; a page
-boundary is a place in the store's key order, so writes between two pages neither repeat nor skip what they do not touch.
+boundary is a place in the store's key order, so writes between two pages neither repeat nor skip what they do not
+touch.
 """
 
 from __future__ import annotations

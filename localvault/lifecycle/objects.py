@@ -32,9 +32,7 @@ class Version:
 
     __slots__ = ("attributes", "body", "id", "traits")
 
-    def __init__(
-        self, version_id: bytes, attributes: Attributes, traits: list[Any] | None, body: Any
-    ) -> None:
+    def __init__(self, version_id: bytes, attributes: Attributes, traits: Any, body: Any) -> None:
         self.id = version_id
         self.attributes = attributes
         self.traits = traits
@@ -101,7 +99,7 @@ class Objects:
         head = records.remembered(OBJECTS, key, self.ground.heads)
         if head is None and records.exists(OBJECTS, deleted_key(key)):
             raise ObjectIsDeletedButRecoverable(
-                f"{self.kind.noun} {name} is currently in a deleted but recoverable state, and its name cannot be reused",
+                f"{self.kind.noun} {name} is in a deleted but recoverable state, and its name cannot be reused",
                 hint="recover it, or purge it to free the name",
             )
         return key, head
@@ -136,7 +134,7 @@ class Objects:
         mutation: Mutation,
         name: str,
         attributes: Attributes,
-        traits: list[Any] | None,
+        traits: Any,
         body: Any,
         new_id: bytes | None = None,
     ) -> tuple[Head, Version]:
@@ -194,7 +192,7 @@ def deleted_key(key: bytes) -> bytes:
     return key[:1].upper() + key[1:]
 
 
-def encode_version(attributes: Attributes, traits: list[Any] | None, body: Any) -> bytes:
+def encode_version(attributes: Attributes, traits: Any, body: Any) -> bytes:
     """Return the plaintext of a version's record."""
     packed: bytes = msgpack.packb((attributes, traits, body))
     return packed

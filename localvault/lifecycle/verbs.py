@@ -6,7 +6,7 @@ public method is one row of `operations`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +25,10 @@ from localvault.records import OBJECTS, Mutation, Records
 
 P = TypeVar("P", bound=Properties)
 D = TypeVar("D", bound=Deleted)
+T = TypeVar("T")
+# Items; and one page with where the next begins; named here because inside the class `list` is the verb.
+_Items = list[T]
+_PageOf = tuple[list[T], bytes | None]
 
 
 class ObjectVerbs(Generic[P, D]):
@@ -54,37 +58,11 @@ class ObjectVerbs(Generic[P, D]):
             NotFound: no such object (when iterated).
         """
 
-        def fetch(start: bytes | None, size: int) -> tuple[list[P], bytes | None]:
+        def fetch(start: bytes | None, size: int) -> _PageOf[P]:
             target = self._objects.target(name)
             return self._ground.door.read(self._kind.list_versions, target, self._versions, name, start, size)
 
         return Listing(fetch, page_size)
-
-    def update(
-        self,
-        name: str,
-        version: str | None = None,
-        *,
-        enabled: bool | Unset = UNSET,
-        not_before: datetime | None | Unset = UNSET,
-        expires_on: datetime | None | Unset = UNSET,
-        tags: Mapping[str, str] | None | Unset = UNSET,
-        **more: Any,
-    ) -> P:
-        """Change properties of a version (the current one unless told otherwise); what is not given stays.
-
-        Raises:
-            BadParameter: a property out of range; nothing was changed.
-            NotFound: no such object or version.
-        """
-        change: dict[str, Any] = {
-            "enabled": enabled,
-            "not_before": _optional_time(not_before, "not_before"),
-            "expires_on": _optional_time(expires_on, "expires_on"),
-            "tags": tags,
-        }
-        target = self._objects.target(name)
-        return self._ground.door.write(self._kind.update, target, self._update, name, version, change, more)
 
     def delete(self, name: str) -> D:
         """Delete an object with all its versions; it can be recovered until its retention ends.
@@ -178,6 +156,31 @@ class ObjectVerbs(Generic[P, D]):
         head = self._ground.door.write(self._kind.restore, "/" + self._kind.collection, body)
         return self._properties(head.name, head.current, head.attributes, head.traits)
 
+    def _change(
+        self,
+        name: str,
+        version: str | None,
+        *,
+        enabled: bool | Unset,
+        not_before: datetime | Unset | None,
+        expires_on: datetime | Unset | None,
+        tags: Mapping[str, str] | Unset | None,
+        content_type: str | Unset | None = UNSET,
+        operations: Iterable[str] | Unset = UNSET,
+    ) -> P:
+        """Change properties of a version: the common part of each kind's `update`."""
+        change: dict[str, Any] = {
+            "enabled": enabled,
+            "not_before": _optional_time(not_before, "not_before"),
+            "expires_on": _optional_time(expires_on, "expires_on"),
+            "tags": tags,
+            "content_type": content_type,
+        }
+        target = self._objects.target(name)
+        return self._ground.door.write(
+            self._kind.update, target, self._update, name, version, change, operations
+        )
+
     def close(self) -> None:
         """Forget what was remembered of names."""
         self._objects.close()
@@ -190,9 +193,9 @@ class ObjectVerbs(Generic[P, D]):
     def _deleted(self, properties: P, deleted_on: int, purge_on: int) -> D:
         raise NotImplementedError
 
-    def _change_traits(self, traits: Any, more: dict[str, Any]) -> Any:
-        """Return `traits` with what `update` was given beyond the common properties."""
-        raise NotImplementedError
+    def _change_traits(self, traits: Any, operations: Iterable[str] | Unset) -> Any:
+        """Return the traits of a version that is to be permitted `operations`."""
+        return traits
 
     # Bodies that run inside the door.
 
@@ -203,27 +206,22 @@ class ObjectVerbs(Generic[P, D]):
         name: str,
         version: str | None,
         change: dict[str, Any],
-        more: dict[str, Any],
+        operations: Iterable[str] | Unset,
     ) -> P:
         head, found = self._objects.read_version(call, mutation, name, version)
-        content_type = more.pop("content_type", UNSET)
+        max_tags = self._ground.settings(mutation).max_tags
         found.attributes = attr.changed(
-            found.attributes,
-            call.now,
-            **change,
-            content_type=content_type,
-            max_tags=self._ground.settings(mutation).max_tags,
-            tag_length=self._kind.tag_length,
+            found.attributes, call.now, **change, max_tags=max_tags, tag_length=self._kind.tag_length
         )
-        found.traits = self._change_traits(found.traits, more)
+        found.traits = self._change_traits(found.traits, operations)
         head = self._objects.change_version(mutation, head, found)
         return self._properties(head.name, found.id, found.attributes, found.traits)
 
     def _versions(
         self, call: Call, records: Records, name: str, start: bytes | None, size: int
-    ) -> tuple[list[P], bytes | None]:
+    ) -> _PageOf[P]:
         key, head = self._objects.find(records, name)
-        page: list[P] = []
+        page: _Items[P] = []
         for version in self._objects.versions(records, key, start):
             if len(page) == size:
                 call.count = size
@@ -232,13 +230,13 @@ class ObjectVerbs(Generic[P, D]):
         call.count = len(page)
         return page, None
 
-    def _fetch_heads(self, start: bytes | None, size: int) -> tuple[list[P], bytes | None]:
+    def _fetch_heads(self, start: bytes | None, size: int) -> _PageOf[P]:
         heads, following = self._ground.door.read(
             self._kind.list, "/" + self._kind.collection, self._heads, self._kind.byte, start, size
         )
         return [self._properties(h.name, None, h.attributes, h.traits) for h in heads], following
 
-    def _fetch_deleted(self, start: bytes | None, size: int) -> tuple[list[D], bytes | None]:
+    def _fetch_deleted(self, start: bytes | None, size: int) -> _PageOf[D]:
         heads, following = self._ground.door.read(
             self._kind.list_deleted,
             "/" + self._kind.collection,
@@ -251,8 +249,8 @@ class ObjectVerbs(Generic[P, D]):
 
     def _heads(
         self, call: Call, records: Records, prefix: bytes, start: bytes | None, size: int
-    ) -> tuple[list[Head], bytes | None]:
-        page: list[Head] = []
+    ) -> _PageOf[Head]:
+        page: _Items[Head] = []
         for key, plaintext in records.scan(OBJECTS, prefix, start=start):
             if len(page) == size:
                 call.count = size
@@ -267,10 +265,11 @@ class ObjectVerbs(Generic[P, D]):
         return self._deleted_of(head)
 
     def _deleted_of(self, head: Head) -> D:
-        assert head.deleted_on is not None and head.purge_on is not None, "a deleted head has both times"
+        assert head.deleted_on is not None, "a deleted head has both times"
+        assert head.purge_on is not None, "a deleted head has both times"
         properties = self._properties(head.name, head.current, head.attributes, head.traits)
         return self._deleted(properties, head.deleted_on, head.purge_on)
 
 
-def _optional_time(moment: datetime | None | Unset, what: str) -> int | None | Unset:
+def _optional_time(moment: datetime | Unset | None, what: str) -> int | Unset | None:
     return moment if isinstance(moment, Unset) else from_datetime(moment, what)

@@ -9,7 +9,7 @@ microseconds: the form msgpack reads and writes without a copy, on the path of e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from localvault.errors import BadParameter
@@ -56,10 +56,10 @@ def changed(
     now: int,
     *,
     enabled: bool | Unset,
-    not_before: int | None | Unset,
-    expires_on: int | None | Unset,
-    content_type: str | None | Unset,
-    tags: Mapping[str, str] | None | Unset,
+    not_before: int | Unset | None,
+    expires_on: int | Unset | None,
+    content_type: str | Unset | None,
+    tags: Mapping[str, str] | Unset | None,
     max_tags: int,
     tag_length: int,
 ) -> Attributes:
@@ -86,13 +86,24 @@ def changed(
     return result
 
 
+def renewed(attributes: Attributes, now: int) -> Attributes:
+    """Return the attributes of the version that replaces one with `attributes` at `now` (µs).
+
+    As in Key Vault the tags stay and the new version is enabled; it lives as long as the old one was made to live.
+    """
+    lifetime = None if attributes[EXPIRES_ON] is None else attributes[EXPIRES_ON] - attributes[CREATED]
+    expires_on = None if lifetime is None else now + lifetime
+    return [True, None, expires_on, now, now, attributes[CONTENT_TYPE], attributes[TAGS]]
+
+
 def _check_tags(tags: Mapping[str, str], max_tags: int, tag_length: int) -> dict[str, str]:
     if len(tags) > max_tags:
         raise BadParameter(
             f"{len(tags)} tags are more than the {max_tags} an object may have",
             hint="the vault's setting max_tags raises the limit",
         )
-    for name, value in tags.items():
+    pairs: Iterable[tuple[object, object]] = tags.items()  # whatever a caller without types handed in
+    for name, value in pairs:
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadParameter("a tag's name and value are both text")
         if not 1 <= len(name) <= tag_length or len(value) > tag_length:
@@ -104,7 +115,7 @@ def _check_tags(tags: Mapping[str, str], max_tags: int, tag_length: int) -> dict
     return dict(tags)
 
 
-def _check_content_type(content_type: str | None) -> None:
+def _check_content_type(content_type: object) -> None:
     if content_type is None:
         return
     if not isinstance(content_type, str) or len(content_type) > CONTENT_TYPE_MAX:

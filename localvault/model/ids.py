@@ -1,7 +1,8 @@
 """Version ids: UUIDv7 (RFC 9562, section 5.7), so that the store's key order is the order of creation.
 
 Relies on the operating system's randomness. Promises: an id made after another, on a clock that does not run back,
-sorts after it even within one millisecond, also in bulk; `next_id(after=…)` sorts after `after` whatever the clock says.
+sorts after it even within one millisecond, also in bulk; `next_id(after=…)` sorts after `after` whatever the clock
+says.
 """
 
 from __future__ import annotations

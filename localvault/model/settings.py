@@ -6,7 +6,7 @@ Source: Key Vault's defaults (90 days of retention, settable from 7; values up t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from localvault.errors import BadParameter
 from localvault.model.names import DEFAULT_SUFFIX, base_url, check_suffix, check_vault_name
@@ -34,6 +34,33 @@ class Settings(NamedTuple):
         return Home(base_url(self.name, self.suffix), self.retention_days, self.purge_protection)
 
 
+def make(**values: Any) -> Settings:
+    """Return settings with `values` by name and the rest as they are by default.
+
+    Raises:
+        BadParameter: no such setting, or a value out of range.
+    """
+    unknown = values.keys() - set(Settings._fields)
+    if unknown:
+        raise BadParameter(
+            f"there is no setting {', '.join(sorted(unknown))}",
+            hint=f"there are: {', '.join(Settings._fields)}",
+        )
+    return check(Settings(**values))
+
+
+def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Return `settings` with `changes` by name.
+
+    Raises:
+        BadParameter: no such setting, a value out of range, or purge protection switched off again.
+    """
+    result = make(**(settings._asdict() | changes))
+    if settings.purge_protection and not result.purge_protection:
+        raise BadParameter("purge protection cannot be switched off once it is on")
+    return result
+
+
 def check(settings: Settings) -> Settings:
     """Return `settings` if every value is within its range.
 
@@ -50,6 +77,6 @@ def check(settings: Settings) -> Settings:
     return settings
 
 
-def _check_range(what: str, value: int, low: int, high: int) -> None:
+def _check_range(what: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise BadParameter(f"{what} must be a whole number from {low} to {high}")

@@ -1,0 +1,1 @@
+"""What a key can do: the crypto verbs of Azure's client, and tokens that outlive rotations."""

@@ -1,0 +1,14 @@
+"""The face of `vault.crypto(name)`."""
+
+from __future__ import annotations
+
+from localvault.crypto.tokens import TokenVerbs
+from localvault.crypto.verbs import CryptoVerbs
+
+
+class Crypto(CryptoVerbs, TokenVerbs):
+    """The crypto verbs of one key (`vault.crypto(name)`), or of one version of it (`vault.crypto(name, version)`).
+
+    What protects (encrypt, wrap, sign, seal, rewrap) uses that version, the current one unless told otherwise; a token
+    is opened under the version it names.
+    """

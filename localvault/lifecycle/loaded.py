@@ -1,0 +1,139 @@
+"""A key's version made ready for use, and the checks every use passes.
+
+Relies on `algorithms` for material. Promises: a version is usable exactly as Key Vault has it, the stricter reading
+where its sources differ (docs/model.md, "States"): disabled, it does nothing; outside its dates it decrypts, unwraps,
+verifies and opens, but does not encrypt, wrap, sign or seal; and it does only what it is permitted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from localvault.algorithms.base import KeyMaterial
+from localvault.algorithms.material import decode
+from localvault.algorithms.table import require_operation
+from localvault.door import Call
+from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid
+from localvault.lifecycle.objects import Objects
+from localvault.model.attributes import Attributes
+from localvault.model.hidden import Hidden
+from localvault.native.face import XaesKey
+from localvault.native.memory import Locked
+from localvault.records import VERSIONS, Memo, Records
+from localvault.sealing.token import token_key
+
+_PROTECTING = frozenset({"encrypt", "wrapKey", "sign"})  # what a key does not do outside its dates
+_REMEMBERED = 1024
+
+
+class Loaded(Hidden):
+    """One version of a key: its state, and its material ready for use."""
+
+    __slots__ = ("_seals", "attributes", "material", "operations")
+
+    def __init__(self, attributes: Attributes, traits: list[Any], body: list[bytes]) -> None:
+        self.attributes = attributes
+        self.operations = frozenset(traits[3])
+        self.material: KeyMaterial = decode(body[0])
+        self._seals: XaesKey | None = None
+        if traits[0] == "oct":
+            # Tokens are sealed under a key derived from the material, so that the same key used for A256GCM or HS256
+            # and for tokens is two keys (docs/format.md, "Tokens").
+            secret = Locked.of(memoryview(body[0])[1:])
+            key = token_key(secret)
+            self._seals = XaesKey(key)
+            key.wipe()
+            secret.wipe()
+
+    @property
+    def seals(self) -> XaesKey:
+        """What seals and opens this version's tokens.
+
+        Raises:
+            BadParameter: not an oct key.
+        """
+        if self._seals is None:
+            raise BadParameter(
+                f"a token is sealed under an oct key, not an {self.material.kty} key",
+                hint="make an oct key for the data, and wrap its backups or data keys with this one",
+            )
+        return self._seals
+
+    def check(self, name: str, operation: str, now: int) -> None:
+        """Return if the version may do `operation` at `now` (µs).
+
+        Raises:
+            KeyDisabled, KeyNotYetValid, KeyExpired, KeyOperationForbidden: it may not.
+        """
+        enabled, not_before, expires_on = self.attributes[:3]
+        if not enabled:
+            raise KeyDisabled(f"operation {operation} is not allowed on a disabled key: {name}")
+        if operation in _PROTECTING:
+            if not_before is not None and now < not_before:
+                raise KeyNotYetValid(f"key {name} is not valid yet, so it cannot {operation}")
+            if expires_on is not None and now >= expires_on:
+                raise KeyExpired(
+                    f"key {name} has expired, so it cannot {operation}",
+                    hint="rotate it, or move its expires_on",
+                )
+        require_operation(self.operations, operation)
+
+    def wipe(self) -> None:
+        """Give the key up."""
+        self.material.wipe()
+        if self._seals is not None:
+            self._seals.wipe()
+
+
+class LoadedKeys:
+    """The versions of keys that are ready for use in one vault, each for as long as its record stays the same."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._memo: Memo[Loaded] = Memo(_decode, _REMEMBERED)
+
+    def find(
+        self, call: Call, records: Records, name: str, version: str | None, operation: str
+    ) -> tuple[str, bytes, Loaded]:
+        """Return a key's name as it was first written, the version's id and the version, if it may do `operation`.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key or version.
+            KeyDisabled, KeyNotYetValid, KeyExpired, KeyOperationForbidden: it may not.
+        """
+        key, head = self._objects.find(records, name)
+        version_id = self._objects.version_id(head, version)
+        call.version = version_id
+        loaded = records.remembered(VERSIONS, key + version_id, self._memo)
+        if loaded is None:
+            raise self._objects.not_found(name, version)
+        loaded.check(head.name, operation, call.now)
+        return head.name, version_id, loaded
+
+    def of_token(
+        self, records: Records, name: str, version_id: bytes, operation: str, now: int
+    ) -> Loaded | None:
+        """Return the version a token names, if it may do `operation`; None if the key has no such version.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key.
+            KeyDisabled, KeyOperationForbidden: the version may not.
+        """
+        key, head = self._objects.find(records, name)
+        loaded = records.remembered(VERSIONS, key + version_id, self._memo)
+        if loaded is not None:
+            loaded.check(head.name, operation, now)
+        return loaded
+
+    def close(self) -> None:
+        """Give up every key."""
+        for loaded in self._memo.values():
+            loaded.wipe()
+        self._memo.clear()
+        self._objects.close()
+
+
+def _decode(plaintext: bytes) -> Loaded:
+    return Loaded(*msgpack.unpackb(plaintext))

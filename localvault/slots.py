@@ -1,0 +1,158 @@
+"""The slots of an open vault: each one a way to unlock it.
+
+Relies on `sealing` for what a slot is, on the door for changing the header in one transaction with its event. Promises:
+the last slot is never removed; a recovery key is shown once and kept nowhere; a change is on disk when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from localvault.door import Call, Door
+from localvault.errors import BadParameter, Damaged
+from localvault.operations import PASSPHRASE_CHANGE, SLOT_ADD, SLOT_LIST, SLOT_REMOVE
+from localvault.records import HEADER_KEY, VAULT, Mutation, Records
+from localvault.sealing import credentials
+from localvault.sealing.credentials import Credential
+from localvault.sealing.header import Header, add_slot, change_passphrase, remove_slot
+from localvault.sealing.keyfile import new_keyfile
+from localvault.sealing.master import MasterKey
+from localvault.sealing.profiles import DEFAULT, KdfProfile
+from localvault.sealing.slots import SlotInfo
+from localvault.store.protocol import ReadTxn
+
+
+class Slots:
+    """The slots of one vault (`vault.slots`)."""
+
+    def __init__(self, door: Door, master: MasterKey, *, allow_weak: bool) -> None:
+        self._door = door
+        self._master = master
+        self._allow_weak = allow_weak
+
+    def list(self) -> list[SlotInfo]:
+        """Return what there is to tell of every slot: id, kind, label and how a passphrase is stretched."""
+        return self._door.read(SLOT_LIST, "/", self._list)
+
+    def add_passphrase(
+        self, passphrase: str | bytes, *, label: str | None = None, kdf: KdfProfile = DEFAULT
+    ) -> SlotInfo:
+        """Add a slot that `passphrase` opens.
+
+        Args:
+            passphrase: 1 to 4096 bytes in UTF-8; text is brought into Unicode's normal form C.
+            label: at most 100 characters, for people.
+            kdf: what a guess costs; Argon2id with 3 passes over 64 MiB unless given (RFC 9106, section 4).
+
+        Raises:
+            BadParameter: one of the above does not hold, or there are 64 slots already.
+        """
+        return self._add(credentials.passphrase(passphrase), label, kdf)
+
+    def add_keyfile(self, path: str | Path, *, label: str | None = None) -> SlotInfo:
+        """Make a new key file at `path` (mode 0600; whoever holds it opens the vault) and add a slot that it opens.
+
+        Raises:
+            BadParameter: there is something at `path`, or there are 64 slots already.
+        """
+        return self._add(new_keyfile(Path(path)), label, DEFAULT)
+
+    def add_recovery_key(self, *, label: str | None = None) -> str:
+        """Add a slot for a new recovery key and return the key, to be written down: it is shown this once.
+
+        Raises:
+            BadParameter: a label over 100 characters, or there are 64 slots already.
+        """
+        credential, text = credentials.new_recovery_key()
+        self._add(credential, label, DEFAULT)
+        return text
+
+    def remove(self, slot_id: str) -> None:
+        """Remove the slot of this id (32 hex digits, as `list` shows it).
+
+        What the slot opened stays readable in copies of the folder made before; a new master key is needed against
+        whoever may hold both such a copy and the slot's secret.
+
+        Raises:
+            Conflict: it is the last one.
+            BadParameter: there is no such slot.
+        """
+
+        def change(header: Header) -> Header:
+            return remove_slot(header, self._master, _slot_id(slot_id))
+
+        self._door.write(SLOT_REMOVE, "/", self._change, change, slot_id)
+
+    def change_passphrase(self, old: str | bytes, new: str | bytes, *, kdf: KdfProfile | None = None) -> None:
+        """Give the slot that `old` opens the passphrase `new`; its id and label stay.
+
+        Raises:
+            UnlockFailed: `old` opens no slot.
+            BadParameter: `new` is empty or over 4096 bytes.
+        """
+        before, after = credentials.passphrase(old), credentials.passphrase(new)
+        try:
+            # Stretching both takes a second, so it is done before the transaction, on the header as it is now.
+            header = self._header()
+            made = change_passphrase(
+                header, self._master, before, after, kdf=kdf, allow_weak=self._allow_weak
+            )
+        finally:
+            before.wipe()
+            after.wipe()
+        self._door.write(PASSPHRASE_CHANGE, "/", self._replace, header, made)
+
+    def _add(self, credential: Credential, label: str | None, kdf: KdfProfile) -> SlotInfo:
+        try:
+            header = self._header()
+            made = add_slot(
+                header, self._master, credential, kdf=kdf, label=label, allow_weak=self._allow_weak
+            )
+        finally:
+            credential.wipe()
+        self._door.write(SLOT_ADD, "/", self._replace, header, made)
+        return made.describe(self._master)[-1]
+
+    def _header(self) -> Header:
+        return self._door.read(SLOT_LIST, "/", _read)
+
+    def _list(self, call: Call, records: Records) -> list[SlotInfo]:
+        slots = _read(call, records).describe(self._master)
+        call.count = len(slots)
+        return slots
+
+    def _change(
+        self, call: Call, mutation: Mutation, change: Callable[[Header], Header], slot_id: str
+    ) -> None:
+        call.details = {"slot": slot_id}
+        mutation.put_header(change(_read(call, mutation)).encode())
+
+    def _replace(self, call: Call, mutation: Mutation, expected: Header, made: Header) -> None:
+        if _read(call, mutation) != expected:
+            raise BadParameter("the slots were changed by somebody else meanwhile", hint="do it again")
+        call.details = {"slot": made.slots[-1].id.hex()}
+        mutation.put_header(made.encode())
+
+
+def read_header(txn: ReadTxn) -> Header:
+    """Return the vault's header, not authenticated yet.
+
+    Raises:
+        Damaged, NotAVault, NewerFormat: there is none that can be read.
+    """
+    data = txn.get(VAULT, HEADER_KEY)
+    if data is None:
+        raise Damaged("the vault has no header", hint="restore the vault from a backup")
+    return Header.decode(data)
+
+
+def _read(call: Call, records: Records) -> Header:
+    return read_header(records.txn)
+
+
+def _slot_id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise BadParameter(f"there is no slot {text[:40]!r}", hint="`list` shows the ids") from None

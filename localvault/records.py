@@ -165,13 +165,19 @@ class Mutation(Records):
 
     def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
         """Seal `plaintext` for its place, to be written by `apply`."""
-        sealer = self._sealers.of(table, key)
-        batch = self._batches.get(sealer)
-        if batch is None:
-            # One derived key for all records this operation writes in one scope; the batch's 128 random bits and
-            # its counter keep every nonce apart (DESIGN: "Randomness"; C2SP XAES-256-GCM allows any 192-bit nonce).
-            batch = self._batches[sealer] = sealer.batch()
-        self._changes[table, key] = batch.seal(table, key, plaintext, schema)
+        self._changes[table, key] = self._batch(self._sealers.of(table, key)).seal(
+            table, key, plaintext, schema
+        )
+
+    def putter(self, table: int, key: bytes) -> Callable[[bytes, bytes], None]:
+        """Return a quicker `put(key, plaintext)` for many records of the table and scope `key` belongs to."""
+        changes = self._changes
+        seal = self._batch(self._sealers.of(table, key)).seal
+
+        def put(key: bytes, plaintext: bytes) -> None:
+            changes[table, key] = seal(table, key, plaintext)
+
+        return put
 
     def put_header(self, header: bytes) -> None:
         """Put the vault's header, which carries its own authentication, in place as it is."""
@@ -186,17 +192,24 @@ class Mutation(Records):
 
         Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
         """
-        digests = bytearray()
-        txn = self._write_txn
-        for (table, key), record in sorted(self._changes.items(), key=_place):
+        parts: list[bytes] = []
+        changes, txn = self._changes, self._write_txn
+        for place in sorted(changes):
+            table, key = place
+            record = changes[place]
             if record is None:
                 txn.delete(table, key)
+                parts += (bytes((table, len(key))), key, _DELETED)
             else:
                 txn.put(table, key, record)
-            digests += bytes((table, len(key))) + key + (_DELETED if record is None else digest(record))
-        self._changes.clear()
-        return bytes(digests)
+                parts += (bytes((table, len(key))), key, digest(record))
+        changes.clear()
+        return b"".join(parts)
 
-
-def _place(change: tuple[tuple[int, bytes], bytes | None]) -> tuple[int, bytes]:
-    return change[0]
+    def _batch(self, sealer: RecordSealer) -> BatchSealer:
+        batch = self._batches.get(sealer)
+        if batch is None:
+            # One derived key for all records this operation writes in one scope; the batch's 128 random bits and
+            # its counter keep every nonce apart (C2SP XAES-256-GCM takes any nonce of 192 bits).
+            batch = self._batches[sealer] = sealer.batch()
+        return batch

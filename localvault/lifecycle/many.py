@@ -21,7 +21,11 @@ from localvault.model.ids import ids, next_id
 from localvault.records import OBJECTS, VERSIONS, Mutation
 
 _NIL = b"\xc0"
-_HEAD_OF_7, _VERSION_OF_3, _BIN_16 = b"\x97", b"\x93", b"\xc4\x10"  # msgpack: array of 7, array of 3, 16 bytes
+_HEAD_OF_7, _VERSION_OF_3, _BIN_16 = (
+    b"\x97",
+    b"\x93",
+    b"\xc4\x10",
+)  # msgpack: array of 7, array of 3, 16 bytes
 
 
 def add_versions(
@@ -36,10 +40,12 @@ def add_versions(
     packed_attributes = pack(attributes)
     head_end = packed_attributes + 4 * _NIL  # traits, deleted_on, purge_on, settings
     version_start = _VERSION_OF_3 + packed_attributes + _NIL
-    put = mutation.put
+    put_head = mutation.putter(OBJECTS, objects.kind.byte)
+    put_version = mutation.putter(VERSIONS, objects.kind.byte)
+    find, any_deleted = objects.find_or_free, objects.any_deleted(mutation)
     added = []
     for (name, body), version_id in zip(pairs, ids(call.now), strict=False):
-        key, old = objects.find_or_free(mutation, name)
+        key, old = find(mutation, name, any_deleted=any_deleted)
         if old is not None:
             name = old.name
             if version_id <= old.current:
@@ -48,9 +54,7 @@ def add_versions(
             head = _HEAD_OF_7 + pack(name) + _BIN_16 + version_id + head_end
         else:
             head = pack((name, version_id, attributes, None, None, None, old.settings))
-        put(VERSIONS, key + version_id, version_start + pack(body))
-        put(OBJECTS, key, head)
+        put_version(key + version_id, version_start + pack(body))
+        put_head(key, head)
         added.append((name, version_id))
     return added
-
-

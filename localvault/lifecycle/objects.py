@@ -89,20 +89,28 @@ class Objects:
             raise self.kind.not_found(f"there is no deleted {self.kind.noun} named {name}")
         return key, head
 
-    def find_or_free(self, records: Records, name: str) -> tuple[bytes, Head | None]:
+    def find_or_free(
+        self, records: Records, name: str, *, any_deleted: bool = True
+    ) -> tuple[bytes, Head | None]:
         """Return the store key of `name` and its head, or None where the name is free.
+
+        `any_deleted` is False if the caller has seen that no object is deleted.
 
         Raises:
             ObjectIsDeletedButRecoverable: a deleted object holds the name.
         """
         key = self.key(name)
         head = records.remembered(OBJECTS, key, self.ground.heads)
-        if head is None and records.exists(OBJECTS, deleted_key(key)):
+        if head is None and any_deleted and records.exists(OBJECTS, deleted_key(key)):
             raise ObjectIsDeletedButRecoverable(
                 f"{self.kind.noun} {name} is in a deleted but recoverable state, and its name cannot be reused",
                 hint="recover it, or purge it to free the name",
             )
         return key, head
+
+    def any_deleted(self, records: Records) -> bool:
+        """Return whether any object of this kind is deleted."""
+        return next(records.txn.scan(OBJECTS, self.kind.byte.upper(), keys_only=True), None) is not None
 
     def version_id(self, head: Head, version: str | None) -> bytes:
         """Return the 16 bytes of `version`, or of the current one.

@@ -67,17 +67,21 @@ def decode(encoded: Buffer) -> KeyMaterial:
         NewerFormat: a key type this localvault does not know.
     """
     window = memoryview(encoded).cast("B")
-    kind, body = (window[0], window[1:]) if len(window) else (0, window)
     try:
-        if kind == OctKey.type_byte:
+        type_byte, body = window[0], window[1:]
+        if type_byte == OctKey.type_byte:
             return OctKey(body)
-        if kind & ~PUBLIC_ONLY not in (RsaKey.type_byte, EcKey.type_byte, OkpKey.type_byte):
+        if type_byte & ~PUBLIC_ONLY not in (RsaKey.type_byte, EcKey.type_byte, OkpKey.type_byte):
             raise NewerFormat("the key is of a type this localvault does not know")
-        if kind & PUBLIC_ONLY:
-            return _public(public.load(bytes(body)))
-        return _private(load_der_private_key(body, None, unsafe_skip_rsa_key_validation=True), RsaKey.of)
-    except (ValueError, TypeError):
+        if type_byte & PUBLIC_ONLY:
+            made = _public(public.load(bytes(body)))
+        else:
+            made = _private(load_der_private_key(body, None, unsafe_skip_rsa_key_validation=True), RsaKey.of)
+    except (IndexError, TypeError, ValueError):
         raise Damaged("the stored key material cannot be read") from None
+    if made.type_byte != type_byte & ~PUBLIC_ONLY:
+        raise Damaged("the stored key material is not of the type it says")
+    return made
 
 
 def import_key(

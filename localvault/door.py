@@ -33,11 +33,14 @@ correlation: ContextVar[str | None] = ContextVar("localvault_correlation", defau
 class Call:
     """One operation on its way through the door; its body fills in what the event should tell."""
 
-    __slots__ = ("count", "details", "now", "version")
+    __slots__ = ("count", "details", "now", "target", "version")
 
     def __init__(self, now: int) -> None:
         self.now = now  # µs since the epoch: the one time this operation happened at
         self.version: bytes | None = None
+        self.target: str | None = (
+            None  # where the body learned it: a backup tells its object's name once it is open
+        )
         self.count = 1
         self.details: dict[str, Any] | None = None
 
@@ -204,7 +207,7 @@ class Door:
             call.now,
             operation.name,
             self._principal,
-            target,
+            target if call.target is None else call.target,
             None if version is None else version.hex(),
             result,
             code,

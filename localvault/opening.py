@@ -24,7 +24,7 @@ from localvault.model import settings as settings_rules
 from localvault.model.clock import Clock, system_clock
 from localvault.model.names import check_vault_name
 from localvault.model.settings import Settings
-from localvault.operations import VAULT_CREATE
+from localvault.operations import VAULT_CREATE, VAULT_OPEN
 from localvault.parts import JOURNAL_SCOPE, Parts
 from localvault.records import VAULT, Mutation, Sealers
 from localvault.sealing import credentials
@@ -133,7 +133,9 @@ def open(
             raise
     finally:
         credential.wipe()
-    return Vault(Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak))
+    parts = Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak)
+    parts.door.note(VAULT_OPEN, "/", {"slot": credential.kind_name})
+    return Vault(parts)
 
 
 def _furnish(txn: WriteTxn, header: Header, master: MasterKey, settings: Settings, clock: Clock) -> None:

@@ -66,7 +66,6 @@ KEY_REWRAP = _row("KeyRewrap", "keys/encrypt/action")
 
 VAULT_CREATE = _row("VaultCreate", "localvault/vault/write", writes=True)
 VAULT_OPEN = _row("VaultOpen", "localvault/vault/read")
-VAULT_CLOSE = _row("VaultClose", "localvault/vault/read")
 VAULT_GET = _row("VaultGet", "localvault/vault/read")
 VAULT_UPDATE = _row("VaultUpdate", "localvault/vault/write", writes=True)
 VAULT_BATCH = _row("VaultBatch", "localvault/vault/read")

@@ -6,11 +6,10 @@ the last slot is never removed; a recovery key is shown once and kept nowhere; a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from localvault.door import Call, Door
-from localvault.errors import BadParameter, Damaged
+from localvault.errors import BadParameter, Conflict, Damaged
 from localvault.operations import PASSPHRASE_CHANGE, SLOT_ADD, SLOT_LIST, SLOT_REMOVE
 from localvault.records import HEADER_KEY, VAULT, Mutation, Records
 from localvault.sealing import credentials
@@ -33,7 +32,13 @@ class Slots:
 
     def list(self) -> list[SlotInfo]:
         """Return what there is to tell of every slot: id, kind, label and how a passphrase is stretched."""
-        return self._door.read(SLOT_LIST, "/", self._list)
+
+        def body(call: Call, records: Records) -> tuple[SlotInfo, ...]:
+            slots = tuple(_read(call, records).describe(self._master))
+            call.count = len(slots)
+            return slots
+
+        return [*self._door.read(SLOT_LIST, "/", body)]
 
     def add_passphrase(
         self, passphrase: str | bytes, *, label: str | None = None, kdf: KdfProfile = DEFAULT
@@ -56,7 +61,12 @@ class Slots:
         Raises:
             BadParameter: there is something at `path`, or there are 64 slots already.
         """
-        return self._add(new_keyfile(Path(path)), label, DEFAULT)
+        credential = new_keyfile(Path(path))
+        try:
+            return self._add(credential, label, DEFAULT)
+        except BaseException:
+            Path(path).unlink()  # it was made for this slot, and opens nothing
+            raise
 
     def add_recovery_key(self, *, label: str | None = None) -> str:
         """Add a slot for a new recovery key and return the key, to be written down: it is shown this once.
@@ -79,10 +89,11 @@ class Slots:
             BadParameter: there is no such slot.
         """
 
-        def change(header: Header) -> Header:
-            return remove_slot(header, self._master, _slot_id(slot_id))
+        def body(call: Call, mutation: Mutation) -> None:
+            header = _read(call, mutation)
+            _put(call, mutation, header, remove_slot(header, self._master, _slot_id(slot_id)))
 
-        self._door.write(SLOT_REMOVE, "/", self._change, change, slot_id)
+        self._door.write(SLOT_REMOVE, "/", body)
 
     def change_passphrase(self, old: str | bytes, new: str | bytes, *, kdf: KdfProfile | None = None) -> None:
         """Give the slot that `old` opens the passphrase `new`; its id and label stay.
@@ -101,7 +112,7 @@ class Slots:
         finally:
             before.wipe()
             after.wipe()
-        self._door.write(PASSPHRASE_CHANGE, "/", self._replace, header, made)
+        self._door.write(PASSPHRASE_CHANGE, "/", _replace, header, made)
 
     def _add(self, credential: Credential, label: str | None, kdf: KdfProfile) -> SlotInfo:
         try:
@@ -111,28 +122,11 @@ class Slots:
             )
         finally:
             credential.wipe()
-        self._door.write(SLOT_ADD, "/", self._replace, header, made)
+        self._door.write(SLOT_ADD, "/", _replace, header, made)
         return made.describe(self._master)[-1]
 
     def _header(self) -> Header:
         return self._door.read(SLOT_LIST, "/", _read)
-
-    def _list(self, call: Call, records: Records) -> list[SlotInfo]:
-        slots = _read(call, records).describe(self._master)
-        call.count = len(slots)
-        return slots
-
-    def _change(
-        self, call: Call, mutation: Mutation, change: Callable[[Header], Header], slot_id: str
-    ) -> None:
-        call.details = {"slot": slot_id}
-        mutation.put_header(change(_read(call, mutation)).encode())
-
-    def _replace(self, call: Call, mutation: Mutation, expected: Header, made: Header) -> None:
-        if _read(call, mutation) != expected:
-            raise BadParameter("the slots were changed by somebody else meanwhile", hint="do it again")
-        call.details = {"slot": made.slots[-1].id.hex()}
-        mutation.put_header(made.encode())
 
 
 def read_header(txn: ReadTxn) -> Header:
@@ -149,6 +143,18 @@ def read_header(txn: ReadTxn) -> Header:
 
 def _read(call: Call, records: Records) -> Header:
     return read_header(records.txn)
+
+
+def _replace(call: Call, mutation: Mutation, expected: Header, made: Header) -> None:
+    if _read(call, mutation) != expected:
+        raise Conflict("the slots were changed by somebody else meanwhile", hint="do it again")
+    _put(call, mutation, expected, made)
+
+
+def _put(call: Call, mutation: Mutation, before: Header, after: Header) -> None:
+    changed = set(before.slots) ^ set(after.slots)
+    call.details = {"slots": sorted({slot.id.hex() for slot in changed})}
+    mutation.put_header(after.encode())
 
 
 def _slot_id(text: str) -> bytes:

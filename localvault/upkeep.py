@@ -100,7 +100,7 @@ class Upkeep:
         }
 
     def _check(self, call: Call, records: Records, progress: Progress | None) -> list[Problem]:
-        problems = [Problem("data.mdb", sentence) for sentence in self._store.structure_problems()]
+        problems = [Problem("data.mdb", sentence) for sentence in self._store.verify_structure()]
         digests: Digests = {}
         problems += self._journal.problems(records.txn, digests)
         names: dict[bytes, str] = {}

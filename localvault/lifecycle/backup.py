@@ -47,6 +47,7 @@ def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes) -> He
         ObjectAlreadyExists, ObjectIsDeletedButRecoverable: the name is in use; nothing was changed.
     """
     name, settings, versions = _parse(objects, payload)
+    call.target = objects.target(name)
     key, existing = objects.find_or_free(mutation, name)
     if existing is not None:
         raise ObjectAlreadyExists(

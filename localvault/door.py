@@ -8,10 +8,10 @@ at all.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from threading import get_ident
 from time import perf_counter_ns
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -52,7 +52,7 @@ class _Batch:
 
     def __init__(self, txn: WriteTxn) -> None:
         self.txn = txn
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.count = 0
         self.broken: VaultError | None = None
 
@@ -74,6 +74,7 @@ class Door:
         self, store: Store, sealers: Sealers, journal: Journal, access: Access, clock: Clock
     ) -> None:
         self._store = store
+        self._read = store.read
         self._sealers = sealers
         self._journal = journal
         self._access = access
@@ -100,12 +101,12 @@ class Door:
         call = Call(self._clock())
         try:
             self._access.require(self._principal, operation.data_action, target)
-            batch = self._own_batch()
-            if batch is not None:
-                result = body(call, Records(batch.txn, self._sealers), *args, **kwargs)
-            else:
-                with self._store.read() as txn:
+            batch = self._batch
+            if batch is None or batch.thread != get_ident():
+                with self._read() as txn:
                     result = body(call, Records(txn, self._sealers), *args, **kwargs)
+            else:
+                result = body(call, Records(batch.txn, self._sealers), *args, **kwargs)
         except BaseException as error:
             self._note_failure(operation, target, call, started, error)
             raise
@@ -188,7 +189,7 @@ class Door:
 
     def _own_batch(self) -> _Batch | None:
         batch = self._batch
-        return batch if batch is not None and batch.thread == threading.get_ident() else None
+        return batch if batch is not None and batch.thread == get_ident() else None
 
     def _note_failure(
         self, operation: Operation, target: str, call: Call, started: int, error: BaseException

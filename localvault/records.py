@@ -37,22 +37,18 @@ class Memo(Generic[T]):
     nonce. The rejected alternative, a generation number, forgets everything at every write.
     """
 
-    __slots__ = ("_decode", "_entries", "_limit")
+    __slots__ = ("_decode", "_limit", "entries")
 
     def __init__(self, decode: Callable[[bytes], T], limit: int) -> None:
         self._decode = decode
         self._limit = limit
-        self._entries: dict[bytes, tuple[bytes, T]] = {}
-
-    def get(self, key: bytes, record: bytes) -> T | None:
-        """Return what `record` at `key` decoded to, if it is the record that was remembered."""
-        entry = self._entries.get(key)
-        return entry[1] if entry is not None and entry[0] == record else None
+        self.entries: dict[bytes, tuple[bytes, T]] = {}
+        """What is remembered: by key, the sealed record and what it decoded to."""
 
     def put(self, key: bytes, record: bytes, plaintext: bytes) -> T:
         """Decode `plaintext`, remember it for `record`, and return it; the oldest entry makes room."""
         value = self._decode(plaintext)
-        entries = self._entries
+        entries = self.entries
         if len(entries) >= self._limit and key not in entries:
             entries.pop(next(iter(entries)), None)
         entries[key] = (record, value)
@@ -60,11 +56,11 @@ class Memo(Generic[T]):
 
     def values(self) -> list[T]:
         """Return everything that is remembered."""
-        return [value for _, value in self._entries.values()]
+        return [value for _, value in self.entries.values()]
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries.clear()
+        self.entries.clear()
 
 
 class Sealers:
@@ -117,10 +113,10 @@ class Records:
         record = self._raw(table, key)
         if record is None:
             return None
-        value = memo.get(key, record)
-        if value is None:
-            value = memo.put(key, record, self._sealers.of(table, key).open(table, key, record))
-        return value
+        entry = memo.entries.get(key)
+        if entry is not None and entry[0] == record:
+            return entry[1]
+        return memo.put(key, record, self._sealers.of(table, key).open(table, key, record))
 
     def scan(self, table: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield `(key, opened record)` for every key with `prefix` from `start` on, in key order.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgpack
+from msgpack import packb, unpackb
 
 from localvault.door import Call
 from localvault.errors import ObjectIsDeletedButRecoverable
@@ -45,6 +45,7 @@ class Objects:
     def __init__(self, ground: Ground, kind: Kind) -> None:
         self.ground = ground
         self.kind = kind
+        self._heads = ground.heads
         self._keys: dict[str, bytes] = {}
 
     def key(self, name: str) -> bytes:
@@ -71,8 +72,8 @@ class Objects:
         Raises:
             BadParameter, NotFound: the kind's own not-found error.
         """
-        key = self.key(name)
-        head = records.remembered(OBJECTS, key, self.ground.heads)
+        key = self._keys.get(name) or self.key(name)
+        head = records.remembered(OBJECTS, key, self._heads)
         if head is None:
             raise self.not_found(name)
         return key, head
@@ -84,7 +85,7 @@ class Objects:
             BadParameter, NotFound: the kind's own not-found error.
         """
         key = deleted_key(self.key(name))
-        head = records.remembered(OBJECTS, key, self.ground.heads)
+        head = records.remembered(OBJECTS, key, self._heads)
         if head is None:
             raise self.kind.not_found(f"there is no deleted {self.kind.noun} named {name}")
         return key, head
@@ -100,7 +101,7 @@ class Objects:
             ObjectIsDeletedButRecoverable: a deleted object holds the name.
         """
         key = self.key(name)
-        head = records.remembered(OBJECTS, key, self.ground.heads)
+        head = records.remembered(OBJECTS, key, self._heads)
         if head is None and any_deleted and records.exists(OBJECTS, deleted_key(key)):
             raise ObjectIsDeletedButRecoverable(
                 f"{self.kind.noun} {name} is in a deleted but recoverable state, and its name cannot be reused",
@@ -129,12 +130,11 @@ class Objects:
             BadParameter, NotFound: no such object or version.
         """
         key, head = self.find(records, name)
-        version_id = self.version_id(head, version)
-        call.version = version_id
+        call.version = version_id = head.current if version is None else version_bytes(version)
         plaintext = records.get(VERSIONS, key + version_id)
         if plaintext is None:
             raise self.not_found(name, version)
-        return head, Version(version_id, *msgpack.unpackb(plaintext))
+        return head, Version(version_id, *unpackb(plaintext))
 
     def add_version(
         self,
@@ -183,7 +183,7 @@ class Objects:
         """Yield the versions of the object at `key` in the order they were made, from version id `start` on."""
         first = None if start is None else key + start
         for version_key, plaintext in records.scan(VERSIONS, key, start=first):
-            yield Version(version_key[len(key) :], *msgpack.unpackb(plaintext))
+            yield Version(version_key[len(key) :], *unpackb(plaintext))
 
     def not_found(self, name: str, version: str | None = None) -> Exception:
         """Return the kind's not-found error."""
@@ -202,5 +202,5 @@ def deleted_key(key: bytes) -> bytes:
 
 def encode_version(attributes: Attributes, traits: Any, body: Any) -> bytes:
     """Return the plaintext of a version's record."""
-    packed: bytes = msgpack.packb((attributes, traits, body))
+    packed: bytes = packb((attributes, traits, body))
     return packed

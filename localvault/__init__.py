@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localvault.crypto.client import Crypto
     from localvault.errors import (
         AccessDenied,
         BadParameter,
@@ -55,9 +56,22 @@ if TYPE_CHECKING:
         VaultExists,
         VaultForked,
     )
+    from localvault.keys import Key
+    from localvault.model.event import Event, TreeHead
     from localvault.model.packed import Packed
+    from localvault.model.problem import Problem
+    from localvault.model.properties import KeyProperties, SecretProperties
+    from localvault.model.secret import Secret
+    from localvault.model.settings import Settings
     from localvault.opening import create, open
     from localvault.operations import OPERATIONS
+    from localvault.sealing.calibrate import calibrate
+    from localvault.sealing.profiles import (
+        OWASP_MINIMUM,
+        RFC_9106_HIGH_MEMORY,
+        RFC_9106_LOW_MEMORY,
+        KdfProfile,
+    )
     from localvault.vault import Vault
 
 __version__ = "0.1.0"
@@ -70,9 +84,23 @@ _ERRORS = (
     "Tampered UnlockFailed VaultClosed VaultError VaultExists VaultForked"
 )
 _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
+    "Crypto": "localvault.crypto.client",
+    "Event": "localvault.model.event",
+    "KdfProfile": "localvault.sealing.profiles",
+    "Key": "localvault.keys",
+    "KeyProperties": "localvault.model.properties",
     "OPERATIONS": "localvault.operations",
+    "OWASP_MINIMUM": "localvault.sealing.profiles",
     "Packed": "localvault.model.packed",
+    "Problem": "localvault.model.problem",
+    "RFC_9106_HIGH_MEMORY": "localvault.sealing.profiles",
+    "RFC_9106_LOW_MEMORY": "localvault.sealing.profiles",
+    "Secret": "localvault.model.secret",
+    "SecretProperties": "localvault.model.properties",
+    "Settings": "localvault.model.settings",
+    "TreeHead": "localvault.model.event",
     "Vault": "localvault.vault",
+    "calibrate": "localvault.sealing.calibrate",
     "create": "localvault.opening",
     "open": "localvault.opening",
 }
@@ -95,34 +123,47 @@ __all__ = [
     "BadParameter",
     "CertificateNotFound",
     "Conflict",
+    "Crypto",
     "Damaged",
     "DecryptionFailed",
+    "Event",
     "Forbidden",
     "InsecureFolder",
     "InvalidSignature",
     "JournalUnavailable",
+    "KdfProfile",
+    "Key",
     "KeyDisabled",
     "KeyExpired",
     "KeyNotExportable",
     "KeyNotFound",
     "KeyNotYetValid",
     "KeyOperationForbidden",
+    "KeyProperties",
     "LocalVaultError",
     "NewerFormat",
     "NotAVault",
     "NotFound",
     "OPERATIONS",
+    "OWASP_MINIMUM",
     "ObjectAlreadyExists",
     "ObjectDisabled",
     "ObjectIsDeletedButRecoverable",
     "Packed",
+    "Problem",
     "PurgeProtected",
+    "RFC_9106_HIGH_MEMORY",
+    "RFC_9106_LOW_MEMORY",
     "ReadOnlyVault",
+    "Secret",
     "SecretDisabled",
     "SecretNotFound",
+    "SecretProperties",
+    "Settings",
     "StoreBusy",
     "StoreFull",
     "Tampered",
+    "TreeHead",
     "UnlockFailed",
     "Vault",
     "VaultClosed",
@@ -130,6 +171,7 @@ __all__ = [
     "VaultExists",
     "VaultForked",
     "__version__",
+    "calibrate",
     "create",
     "open",
 ]

@@ -1,8 +1,8 @@
 """Runs what the documentation shows, and compares what it prints.
 
-In a Markdown file, a block marked `console` is a session of a shell: lines that begin with `$ ` are run, what follows is
-what they print. A block marked `pycon` is a session of Python, run as a doctest. In both `…` stands for anything within a
-line. All blocks of a file run in order, in one temporary folder, with one Python namespace.
+In a Markdown file, a block marked `console` is a session of a shell: lines that begin with `$ ` are run, what follows
+is what they print. A block marked `pycon` is a session of Python, run as a doctest. In both `…` stands for anything
+within a line. All blocks of a file run in order, in one temporary folder, with one Python namespace.
 """
 
 from __future__ import annotations

@@ -1,0 +1,284 @@
+"""One open data file of this process, shared by every handle on it.
+
+Relies on py-lmdb (data format 0.9), on `metas` and `guard` for what to believe of a file, on `gate` for
+growing the map. Promises: the engine is given a file only after its first pages were checked; a file is open once in a
+process however often it is asked for, because the engine's locks belong to the process and the file; a process that
+was forked off never touches what its parent had open.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+import lmdb
+
+from localvault.errors import Damaged, ReadOnlyVault, StoreBusy, VaultClosed, VaultError, VaultForked
+from localvault.store import metas
+from localvault.store.faults import fault
+from localvault.store.files import make_file
+from localvault.store.freepages import FreePages
+from localvault.store.gate import Gate, Inside
+from localvault.store.guard import Guard
+from localvault.store.metas import Meta
+from localvault.store.pagefile import PageFile
+from localvault.store.structure import Progress, find_problems
+
+DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
+# Address space, not disk: the file grows page by page inside its map. 16 MiB hold some 10,000 secrets, so most vaults
+# never outgrow it; doubling from there replays a few transactions in the life of a large one.
+MAP_START = 16 << 20
+_TRANSACTIONS_MAX = 1022  # open at once for reading, over all processes; 64 bytes each in the lock file
+# After this many looks for each page of the file, checking all of it once is cheaper than going on looking; in a file
+# of more pages than the second number the pause would be felt (0.1 s), so there looking goes on.
+_LOOKS_PER_PAGE = 3
+_CHECKED_AT_ONCE = 4096
+
+
+class Environment:
+    """An open data file, the engine's environment on it, and who uses it."""
+
+    __slots__ = (
+        "_busy",
+        "_descriptor",
+        "_engine",
+        "_map_size",
+        "_writer_lock",
+        "folder",
+        "gate",
+        "guard",
+        "identity",
+        "read_only",
+        "references",
+        "writer",
+    )
+
+    def __init__(
+        self, folder: Path, *, read_only: bool = False, new: bool = False, alone: bool = False
+    ) -> None:
+        """Open the data file in `folder`.
+
+        `new`: it is empty. `alone`: no other process can know of it, so no lock file is needed.
+
+        Raises:
+            NotAVault, NewerFormat, Damaged: what is there cannot be opened.
+            ReadOnlyVault, StoreBusy, VaultError: the operating system does not let it be opened.
+        """
+        self.folder = str(folder)
+        self.read_only = read_only
+        self.references = 0
+        self.guard: Guard | None = None
+        self.writer: int | None = None
+        self._writer_lock = threading.Lock()
+        self._busy = 0
+        self._descriptor = os.open(folder / DATA_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self.identity = identity(os.fstat(self._descriptor))
+        try:
+            self._map_size = _fitting(MAP_START, 0 if new else self._inspect())
+            self._engine = self._open_engine(read_only, alone)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self.gate = Gate(self._engine.begin)
+        try:
+            self._engine.reader_check()
+            if not new:
+                self._set_guard()
+        except BaseException:
+            self._shut()
+            raise
+
+    def _inspect(self) -> int:
+        """Check the first pages, and that the file is as long as they say; returns how many bytes the map needs."""
+        meta = self._newest()
+        pages = PageFile(self._descriptor, meta.page_size)
+        there = os.fstat(self._descriptor).st_size // meta.page_size
+        # The engine does not write the last pages of the file if they were freed by the transaction that added them.
+        if there <= meta.last_page and not FreePages(pages, meta).free.issuperset(
+            range(there, meta.last_page + 1)
+        ):
+            raise Damaged(
+                f"the data file was cut off: it has {there} of {meta.last_page + 1} pages",
+                hint="restore the vault from a backup",
+            )
+        return (meta.last_page + 1) * meta.page_size
+
+    def _open_engine(self, read_only: bool, alone: bool) -> lmdb.Environment:
+        options: dict[str, Any] = {
+            "map_size": self._map_size,
+            "mode": 0o600,
+            "create": False,
+            "max_readers": _TRANSACTIONS_MAX,
+            # A spare transaction would hold a reader's slot that a forked child would free under its parent.
+            "max_spare_txns": 0,
+            "lib_version": 0,
+            "readonly": read_only,
+        }
+        # On a medium that cannot be written nobody can write, so nobody has to be kept out.
+        lock = not alone and _make_lock_file(Path(self.folder), optional=read_only)
+        try:
+            return lmdb.open(self.folder, lock=lock, **options)
+        except lmdb.Error as error:
+            raise fault(error, self.folder) from error
+
+    def _set_guard(self) -> None:
+        with self._engine.begin():
+            meta = self._newest()
+            self.guard = Guard(PageFile(self._descriptor, meta.page_size), meta)
+
+    def enter_writer(self) -> None:
+        """Wait until no other thread of this process writes.
+
+        Raises:
+            ReadOnlyVault: the vault was opened read-only.
+            StoreBusy: this thread has a write transaction open already.
+        """
+        if self.read_only:
+            raise ReadOnlyVault("the vault is open read-only")
+        if self.writer == get_ident():
+            raise StoreBusy("a write transaction of this thread is open already", hint="use that one")
+        self._writer_lock.acquire()
+        self.writer = get_ident()
+
+    def leave_writer(self) -> None:
+        """Let the next thread write."""
+        self.writer = None
+        self._writer_lock.release()
+
+    def grow(self) -> None:
+        """Double the map.
+
+        Raises:
+            StoreBusy: a read does not end, which keeps the map where it is.
+            VaultError: there is no address space for it.
+        """
+        # A reader that died may be all that keeps free pages from being used again.
+        self._engine.reader_check()
+        self.gate.move(self._double)
+
+    def follow_growth(self) -> None:
+        """Make the map as large as other processes have made the file.
+
+        Raises:
+            StoreBusy, VaultError: as for `grow`.
+        """
+        self.gate.move(self._follow)
+
+    def forget_dead_readers(self) -> None:
+        """Free what processes that were killed while reading still hold."""
+        self._engine.reader_check()
+
+    def _double(self) -> None:
+        self._set_map_size(self._map_size * 2)
+
+    def _follow(self) -> None:
+        meta = self._newest()
+        needed = (meta.last_page + 1) * meta.page_size
+        if needed > self._map_size:
+            self._set_map_size(_fitting(self._map_size, needed))
+
+    def _set_map_size(self, size: int) -> None:
+        try:
+            self._engine.set_mapsize(size)
+        except lmdb.Error as error:
+            self.gate.stop(
+                VaultError,
+                "there was no address space for the vault's file: close the vault and open it again",
+            )
+            raise fault(error, self.folder) from error
+        self._map_size = size
+
+    def _newest(self) -> Meta:
+        return metas.newest(lambda offset, size: os.pread(self._descriptor, size, offset))
+
+    def consider_trust(self, guard: Guard) -> None:
+        """Check the whole file once looking at single pages has cost as much; needs an open transaction."""
+        if guard.visits < 0:
+            return
+        pages, meta = guard.pages, guard.newest()
+        if guard.visits < _LOOKS_PER_PAGE * meta.last_page:
+            return
+        guard.visits = -(1 << 60)
+        if meta.last_page < _CHECKED_AT_ONCE and not find_problems(pages, meta):
+            self.guard = None
+
+    def problems(self, progress: Progress | None) -> list[str]:
+        """Return what is wrong with the state committed last; needs an open transaction."""
+        meta = self._newest()
+        return find_problems(PageFile(self._descriptor, meta.page_size), meta, progress)
+
+    def copy(self, descriptor: int, *, compact: bool) -> None:
+        """Write a copy of the data file to `descriptor`; needs an open transaction, so that the map stays.
+
+        Raises:
+            StoreBusy: this thread has a write transaction open.
+            StoreFull: no space.
+        """
+        if self.writer == get_ident():
+            raise StoreBusy("a copy cannot be made inside a write transaction")
+        self._busy += 1
+        try:
+            self._engine.copyfd(descriptor, compact=compact)
+        except lmdb.Error as error:
+            raise fault(error, self.folder) from error
+        finally:
+            self._busy -= 1
+
+    def close(self) -> None:
+        """Close the file once the transactions of other threads have ended (10 s at most)."""
+        self.gate.stop(VaultClosed, "the vault is closed")
+        self.gate.wait_until_empty()
+        self._shut()
+
+    def _shut(self) -> None:
+        self._engine.close()
+        os.close(self._descriptor)
+
+    def forked(self) -> None:
+        """In a forked child: let nobody use what the parent has open, and let go of it if that cannot harm the parent.
+
+        Closing frees the slots of open read transactions in the lock file, which are the parent's, and waits for
+        operations that threads of the parent were in: with any of those it stays as it is until the child ends.
+        """
+        self.gate.stop(VaultForked, "the vault was opened by the process this one was forked from")
+        inside: list[Inside] = list(self.gate.inside)
+        transactions = [weakref.ref(txn) for reader in inside if (txn := _detached(reader)) is not None]
+        if self.writer is None and not self._busy and not any(txn() is not None for txn in transactions):
+            self._shut()
+
+
+def _make_lock_file(folder: Path, *, optional: bool) -> bool:
+    """Make the lock file if it is missing, so that its mode is ours; returns whether there is one that can be used.
+
+    Never opens one that is there: closing it again would let go of every lock this process has on it.
+    """
+    path = folder / LOCK_FILE
+    try:
+        make_file(path)
+    except FileExistsError:
+        return not optional or os.access(path, os.R_OK | os.W_OK)
+    except OSError:
+        if not optional:
+            raise
+        return False
+    return True
+
+
+def _detached(reader: Any) -> Any:
+    return reader.detach()
+
+
+def _fitting(size: int, needed: int) -> int:
+    """Return `size` doubled until it has twice the room that is `needed`."""
+    while size < 2 * needed:
+        size *= 2
+    return size
+
+
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """Return what tells one file from another, whatever paths lead to it."""
+    return status.st_dev, status.st_ino

@@ -106,9 +106,15 @@ class EcKey(AsymmetricKey[ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey]
         point = ec.EllipticCurvePublicNumbers(members.integer("x", width), members.integer("y", width), curve)
         d = members.integer("d", width) if "d" in members else None
         try:
-            if d is None:
-                return cls.of_public(point.public_key())
-            return cls.of(ec.EllipticCurvePrivateNumbers(d, point).private_key())
+            public = point.public_key()
+            # OpenSSL takes coordinates modulo the field's prime: without this, several texts would name one key.
+            if public.public_numbers() != point:
+                raise ValueError
+            return (
+                cls.of_public(public)
+                if d is None
+                else cls.of(ec.EllipticCurvePrivateNumbers(d, point).private_key())
+            )
         except (ValueError, OverflowError):
             raise BadParameter(
                 "the numbers of the EC key are not on the curve or do not belong together"

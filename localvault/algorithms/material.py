@@ -89,7 +89,8 @@ def import_key(
 ) -> KeyMaterial:
     """Read a key: PEM (also encrypted), DER (PKCS#8, PKCS#1, SEC 1, SPKI), or a JSON Web Key as text or mapping.
 
-    A public key gives one that encrypts, wraps and verifies, and says so by `is_private`.
+    A public key gives one that encrypts, wraps and verifies, and says so by `is_private`. A key marked as being for
+    RSASSA-PSS alone (RFC 4055) becomes an RSA key like any other: here the algorithm is named with every operation.
 
     Raises:
         BadParameter: anything that is not one whole, consistent key of an offered type and size, or a password that is
@@ -127,7 +128,10 @@ def _import_pem(text: bytes, password: bytes | None) -> KeyMaterial:
         block for block in blocks if block.label == _PUBLIC_LABEL
     ]
     if len(found) != 1:
-        raise BadParameter(f"the PEM text holds {len(found)} keys, where one is asked for")
+        raise BadParameter(
+            f"the PEM text holds {len(found)} keys that can be read, where one is asked for",
+            hint="private keys are read as PKCS#8, PKCS#1 or SEC 1; `openssl pkey` and `ssh-keygen -m PKCS8` make them",
+        )
     block = found[0]
     if not block.headers:
         return _import_der(block.der, password)

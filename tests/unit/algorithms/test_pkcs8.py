@@ -81,7 +81,7 @@ def test_a_text_may_hold_more_than_the_key() -> None:
     )
     assert import_key(text).encode() == own.encode()
     assert import_key(text.replace("\n", "\r\n")).encode() == own.encode()
-    with pytest.raises(BadParameter, match="2 keys"):
+    with pytest.raises(BadParameter, match="holds 2 keys"):
         import_key(text + own.private_pem())
 
 

@@ -1,0 +1,237 @@
+"""A spool's file, read: header, frames, and where reading stopped.
+
+Source: docs/format.md section 8. Relies on `native.frame` for the seal. Promises: reads any bytes whatever without
+trusting a length; a frame counts only if it opens under the next number, so a changed, moved, repeated or missing one
+is noticed; a torn one at the end (a writer killed in its write, never acknowledged) is left aside.
+
+    file  = magic (8) | epoch (4) | spool id (16) | frame …     frame 0 holds the process, the others an event's fields
+    frame = length of ciphertext and tag (4) | number (8) | ciphertext and tag              all numbers big-endian
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+
+from localvault.errors import DecryptionFailed
+from localvault.native.frame import TAG_SIZE, FrameKey
+from localvault.native.memory import Locked
+from localvault.sealing.hkdf import expand
+
+MAGIC = b"lvspool1"
+ID = 16
+HEADER = len(MAGIC) + 4 + ID
+FRAME = Struct(">IQ")
+FRAME_BYTES = 65_536  # the longest ciphertext
+_READ = 1 << 20
+
+
+class Position(NamedTuple):
+    """Up to where a spool has been read: the byte, and the number of the frame that begins there."""
+
+    offset: int
+    number: int
+
+
+START = Position(HEADER, 0)
+
+
+class Mark(NamedTuple):
+    """What the journal records of a spool: up to where it is folded, and whether a flaw was met there."""
+
+    position: Position = START
+    flawed: bool = False
+
+    def pack(self) -> bytes:
+        """Return the record's plaintext: byte (8), frame (8), flaw (1)."""
+        return b"".join(
+            (self.position.offset.to_bytes(8), self.position.number.to_bytes(8), bytes((self.flawed,)))
+        )
+
+    @classmethod
+    def unpack(cls, plaintext: bytes) -> Mark:
+        """Return the mark that `pack` made."""
+        position = Position(int.from_bytes(plaintext[:8]), int.from_bytes(plaintext[8:16]))
+        return cls(position, plaintext[16:] != b"\0")
+
+
+class SpoolKeys(NamedTuple):
+    """What every spool's key is derived from: the key of the scope `/journal`, and the epoch it is of."""
+
+    root: Locked
+    epoch: int = 0
+
+    def key(self, spool_id: bytes) -> FrameKey:
+        """Return the key of one spool: its id is 128 random bits, so no other file ever has the same key.
+
+        Raises:
+            VaultClosed, VaultForked: the root is gone.
+        """
+        derived = expand(self.root, b"localvault/spool/v1 " + spool_id)
+        try:
+            return FrameKey(derived)
+        finally:
+            derived.wipe()
+
+    def header(self, spool_id: bytes) -> bytes:
+        """Return what a spool's file begins with; a changed byte makes it another file, whose frames do not open."""
+        return MAGIC + self.epoch.to_bytes(4) + spool_id
+
+
+def name_of(spool_id: bytes) -> str:
+    """Return the name of a spool's file."""
+    return f"spool-{spool_id.hex()}.lvs"
+
+
+def id_of(name: str) -> bytes | None:
+    """Return the spool id in a file's name, or None if it is not a spool's."""
+    if not (name.startswith("spool-") and name.endswith(".lvs")):
+        return None
+    with suppress(ValueError):
+        spool_id = bytes.fromhex(name[6:-4])
+        if name_of(spool_id) == name and len(spool_id) == ID:
+            return spool_id
+    return None
+
+
+class SpoolFile:
+    """An open spool file and its key."""
+
+    def __init__(self, path: Path, spool_id: bytes, descriptor: int, key: FrameKey) -> None:
+        self.path = path
+        self.spool_id = spool_id
+        self.descriptor = descriptor
+        self.key = key
+
+    @classmethod
+    def open(cls, folder: Path, spool_id: bytes, keys: SpoolKeys) -> SpoolFile | None:
+        """Open another process's spool, or None if it is gone, or is not a file that begins as this spool does.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        path = folder / name_of(spool_id)
+        try:
+            # A link planted under a spool's name must not make us read or remove something else.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        header = os.pread(descriptor, HEADER, 0) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b"?"
+        # A loss of power may leave a new file's name without its first bytes.
+        if header.strip(b"\0") and header != keys.header(spool_id):
+            os.close(descriptor)
+            return None
+        return cls(path, spool_id, descriptor, keys.key(spool_id))
+
+    @staticmethod
+    def lock(descriptor: int) -> bool:
+        """Take the lock that a living process holds on its spool; False while it does.
+
+        It belongs to the open file, not to the process, so it also keeps two vaults of one process apart; and it ends
+        with the process, however that ends.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def dead(self) -> bool:
+        """Return whether no living process writes the file; from then on it is ours to remove.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        return self.lock(self.descriptor)
+
+    def begin(self) -> tuple[str, Position] | None:
+        """Return the process that frame 0 names and where frame 1 begins, or None if there is no sound frame 0."""
+        reading = Reading(self, START, self.size())
+        first = next(reading.frames(1), None)
+        return None if first is None else (first.decode("utf-8", "replace"), reading.position)
+
+    def size(self) -> int:
+        """Return how long the file is."""
+        return os.fstat(self.descriptor).st_size
+
+    def finished(self, position: Position) -> bool:
+        """Return whether nothing but a frame torn in its writing follows `position`."""
+        reading = Reading(self, position, self.size())
+        return next(reading.frames(1), None) is None and not reading.flawed
+
+    def close(self) -> None:
+        """Close the file, which lets go of its lock, and forget its key."""
+        self.key.wipe()
+        os.close(self.descriptor)
+
+    def remove(self) -> None:
+        """Remove and close the file, all of which is in the journal."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    def set_aside(self) -> None:
+        """Close the file and keep it as `….bad`, for people to look at: part of it is not what was written."""
+        with suppress(FileNotFoundError):
+            self.path.rename(self.path.with_suffix(".bad"))
+        self.close()
+
+
+class Reading:
+    """The frames of a file from a position on, up to a byte."""
+
+    __slots__ = ("_end", "_file", "flawed", "position")
+
+    def __init__(self, file: SpoolFile, position: Position, end: int) -> None:
+        self._file = file
+        self._end = end
+        self.position = position
+        """After the last frame that was read."""
+        self.flawed = False
+        """Whether reading stopped at bytes that are not a frame this spool wrote."""
+
+    def frames(self, limit: int) -> Iterator[bytes]:
+        """Yield the plaintexts of at most `limit` frames, moving `position` past each."""
+        key, (offset, number) = self._file.key, self.position
+        chunk, base, done = b"", offset, 0
+        while done < limit and offset < self._end:
+            frame = chunk[offset - base : offset - base + FRAME.size]
+            size = FRAME.unpack(frame)[0] if len(frame) == FRAME.size else 0
+            stop = offset - base + FRAME.size + size
+            if len(frame) < FRAME.size or (stop > len(chunk) and TAG_SIZE <= size <= FRAME_BYTES):
+                # No whole frame in hand: read on from its beginning, once.
+                if chunk and base == offset:
+                    return
+                chunk, base = os.pread(self._file.descriptor, min(_READ, self._end - offset), offset), offset
+                if len(chunk) < FRAME.size:
+                    return
+                continue
+            try:
+                if FRAME.unpack(frame) != (size, number) or not TAG_SIZE <= size <= FRAME_BYTES:
+                    raise DecryptionFailed("not the next frame")
+                plaintext = key.open(number, chunk[stop - size : stop])
+            except DecryptionFailed:
+                self.flawed = not self._blank(offset)
+                return
+            offset, number, done = base + stop, number + 1, done + 1
+            self.position = Position(offset, number)
+            yield plaintext
+
+    def _blank(self, offset: int) -> bool:
+        # After a loss of power a file may have grown without its last bytes: zeros, which no frame begins with.
+        while offset < self._end:
+            rest = os.pread(self._file.descriptor, min(_READ, self._end - offset), offset)
+            if not rest:
+                return True
+            if rest.strip(b"\0"):
+                return False
+            offset += len(rest)
+        return True

@@ -1,0 +1,150 @@
+"""How large the journal is and what its tree has come to: one sealed record, and a note of it beside the store.
+
+Relies on `tree` and on the record sealer. Promises: the head changes in the same transaction as the events it counts;
+the note never runs ahead of the store, so a store older than the note has been put back.
+
+The head stands in the table TREE because it changes with every commit and the journal's last page must not: a key
+behind the last event would make every page of events be split in the middle and stay half empty.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from localvault.errors import Tampered
+from localvault.journal.tree import HASH, Tree
+from localvault.sealing.record import RecordSealer
+from localvault.store.layout import Table
+from localvault.store.protocol import ReadTxn
+
+JOURNAL, TREE = int(Table.JOURNAL), int(Table.TREE)
+HEAD_KEY = b"head"  # behind every node's: a node's key begins with its level, at most 63
+NOTE_NAME = "head"
+_NOTE_LENGTH = 2
+
+
+def pack_head(tree: Tree) -> bytes:
+    """Return the head's plaintext: size (8), then the frontier, 32 bytes for each bit set in the size."""
+    return tree.size.to_bytes(8) + b"".join(tree.frontier)
+
+
+def unpack_head(plaintext: bytes) -> Tree:
+    """Return the tree of a head.
+
+    Raises:
+        ValueError: it is not a head.
+    """
+    hashes = plaintext[8:]
+    if len(plaintext) < 8 or len(hashes) % HASH:
+        raise ValueError("not a head")
+    return Tree(int.from_bytes(plaintext[:8]), [hashes[i : i + HASH] for i in range(0, len(hashes), HASH)])
+
+
+def count(txn: ReadTxn) -> int:
+    """Return how many events the table JOURNAL has, by its last key."""
+    for key, _nothing in txn.scan(JOURNAL, reverse=True, keys_only=True):
+        return int.from_bytes(key) + 1
+    return 0
+
+
+class Heads:
+    """Reads heads, and remembers the last one so that a commit need not open what this process wrote."""
+
+    def __init__(self, sealer: RecordSealer) -> None:
+        self._sealer = sealer
+        # Exact whatever other processes do: they seal anew, under a nonce of their own. Only heads that fitted their
+        # events are remembered.
+        self._remembered: tuple[bytes, Tree] | None = None
+
+    def read(self, txn: ReadTxn) -> Tree:
+        """Return the tree as the transaction sees it, to be grown.
+
+        Raises:
+            Tampered: the head was altered, or does not fit the events.
+        """
+        record = txn.get(TREE, HEAD_KEY)
+        remembered = self._remembered
+        if remembered is not None and remembered[0] == record:
+            return remembered[1].copy()
+        tree = Tree() if record is None else self.open(record)
+        size = count(txn)
+        if size != tree.size:
+            raise Tampered(
+                f"the journal has {size} events where its head says {tree.size}: "
+                f"event {min(size, tree.size)} is the first that is wrong",
+                hint="restore the vault from a backup",
+            )
+        if record is not None:
+            self.remember(record, tree)
+        return tree
+
+    def open(self, record: bytes) -> Tree:
+        """Return the tree of a sealed head, to be grown.
+
+        Raises:
+            Tampered: it is not a head that this vault wrote.
+        """
+        try:
+            return unpack_head(self._sealer.open(TREE, HEAD_KEY, record))
+        except (Tampered, ValueError):
+            raise Tampered("the journal's head was altered", hint="restore the vault from a backup") from None
+
+    def remember(self, record: bytes, tree: Tree) -> None:
+        """Remember what `record` says."""
+        self._remembered = (record, tree.copy())
+
+
+class Note:
+    """The last head this folder's store is known to have had, in a small file beside it.
+
+        file = length (2, big-endian) | head record as in the table TREE
+
+    Written after each commit, with one `pwrite` and no wait for the disk: it outlives a kill, and after a loss of
+    power it is older, which proves less and never accuses. Two processes may write in the wrong order; that too only
+    makes it older.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NOTE_NAME
+        self._descriptor: int | None = None
+        self._written = b""
+        self._lock = threading.Lock()
+
+    def write(self, record: bytes) -> None:
+        """Note the committed head; what cannot be written is left as it was, since the commit stands either way."""
+        with self._lock:
+            if record == self._written:
+                return
+            try:
+                if self._descriptor is None:
+                    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+                    self._descriptor = os.open(self._path, flags, 0o600)
+                    os.fchmod(self._descriptor, 0o600)
+                os.pwrite(self._descriptor, len(record).to_bytes(_NOTE_LENGTH) + record, 0)
+                self._written = record
+            except OSError:
+                pass
+
+    def read(self) -> bytes | None:
+        """Return the head record that was noted, or None if there is no file or it cannot be read."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            content = os.pread(descriptor, _NOTE_LENGTH + 0xFFFF, 0)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        length = int.from_bytes(content[:_NOTE_LENGTH])
+        return content[_NOTE_LENGTH : _NOTE_LENGTH + length]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)

@@ -61,6 +61,19 @@ class Entry(NamedTuple):
         )
 
 
+def unpack(packed: bytes) -> object:
+    """Return what msgpack unpacks from these bytes, arrays as tuples.
+
+    Raises:
+        ValueError: it is not msgpack, or deeper than Python goes.
+    """
+    # msgpack's own errors are ValueErrors but for these two.
+    try:
+        return msgpack.unpackb(packed, use_list=False, strict_map_key=False)
+    except (msgpack.UnpackException, RecursionError) as error:
+        raise ValueError("not msgpack") from error
+
+
 def with_text(fields: Fields) -> Fields:
     """Return the fields with details as JSON text.
 
@@ -100,7 +113,7 @@ def unpack_fields(packed: bytes) -> Fields:
     Raises:
         ValueError: they are not of this form.
     """
-    return _checked(_unpack(packed))
+    return _checked(unpack(packed))
 
 
 def pack_entry(packed_fields: bytes, packed_process: bytes, salts: bytes, writes: bytes | None) -> bytes:
@@ -120,20 +133,12 @@ def unpack_run(last: int, plaintext: bytes) -> Iterator[Entry]:
     Raises:
         ValueError: it is not a run.
     """
-    run = _unpack(plaintext)
+    run = unpack(plaintext)
     if not isinstance(run, tuple) or not 0 < len(run) <= last + 1:
         raise ValueError("not a run of events")
     for sequence, entry in enumerate(run, last + 1 - len(run)):
         fields, process, salts, writes = entry
         yield Entry(sequence, _checked(fields), process, salts, writes)
-
-
-def _unpack(packed: bytes) -> object:
-    # Whatever these bytes were, msgpack's own errors are ValueErrors but for deep nesting.
-    try:
-        return msgpack.unpackb(packed, use_list=False, strict_map_key=False)
-    except (msgpack.UnpackException, RecursionError) as error:
-        raise ValueError("not msgpack") from error
 
 
 # Every run of types that fields can have: four of them may be nil.

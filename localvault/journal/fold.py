@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from localvault.errors import Tampered
 from localvault.journal.entry import pack_fields, unpack_fields
-from localvault.journal.frames import Mark, Position, Reading, SpoolFile, id_of
+from localvault.journal.frames import Beginning, Mark, Position, Reading, SpoolFile, id_of
 from localvault.journal.head import TREE
 from localvault.journal.leaf import Fields
 from localvault.journal.pen import Pen
@@ -61,14 +61,13 @@ class Spools:
 
     def fold_others(self, pen: Pen, limit: int, *, living: bool) -> None:
         """Fold up to `limit` events of dead processes' spools, and of living ones' too if `living`."""
-        mine = {file.spool_id for file, _end in self._spool.files()}
-        present = set(mine)
-        for spool_id in self._listed():
-            present.add(spool_id)
-            if spool_id not in mine and limit > 0:
-                # A file that cannot be read, or vanishes, is left to whoever can read it.
-                with suppress(OSError):
-                    limit -= self._other(pen, spool_id, limit, living=living)
+        present = {file.spool_id for file, _end in self._spool.files()}
+        with ExitStack() as opened:
+            # Earlier spools first, so that a process which had to begin another is told in its own order.
+            for begin, file, dead in sorted(self._others(opened, present, living=living), key=_when):
+                if limit > 0:
+                    with suppress(OSError):
+                        limit -= self._other(pen, file, begin, limit, dead=dead)
         for key, _nothing in list(pen.txn.scan(TREE, _PREFIX, keys_only=True)):
             if key[len(_PREFIX) :] not in present:
                 pen.txn.delete(TREE, key)
@@ -140,29 +139,43 @@ class Spools:
     def _open(self, spool_id: bytes) -> SpoolFile | None:
         return SpoolFile.open(self._spool.folder, spool_id, self._spool.keys)
 
-    def _other(self, pen: Pen, spool_id: bytes, limit: int, *, living: bool) -> int:
+    def _others(
+        self, opened: ExitStack, present: set[bytes], *, living: bool
+    ) -> list[tuple[Beginning, SpoolFile, bool]]:
+        """Return the spools that are not in `present`, each with its beginning and whether its process is dead."""
+        found = []
+        for spool_id in self._listed():
+            if spool_id in present:
+                continue
+            present.add(spool_id)
+            # A file that cannot be read, or vanishes, is left to whoever can read it.
+            with suppress(OSError):
+                file = self._open(spool_id)
+                if file is None:
+                    continue
+                opened.callback(file.close)
+                dead = file.dead()
+                begin = file.begin() if dead or living else None
+                if begin is not None:
+                    found.append((begin, file, dead))
+                elif dead:
+                    self._dead.add(spool_id)
+        return found
+
+    def _other(self, pen: Pen, file: SpoolFile, begin: Beginning, limit: int, *, dead: bool) -> int:
         """Fold up to `limit` events of another process's spool; returns how many."""
-        file = self._open(spool_id)
-        if file is None:
+        mark = self.mark(pen.txn, file.spool_id)
+        if mark.flawed:
+            self._dead.update([file.spool_id] if dead else [])
             return 0
-        try:
-            dead = file.dead()
-            begin = file.begin() if dead or living else None
-            mark = self.mark(pen.txn, spool_id)
-            if begin is None or mark.flawed:
-                self._dead.update([spool_id] if dead else [])
-                return 0
-            process, first = begin
-            position = max(mark.position, first)
-            limit += position.number
-            reading = self._fold(pen, file, process, position, file.size(), limit)
-            if dead and reading.flawed:
-                self._report(pen, file, reading)
-            if dead and reading.position.number < limit:
-                self._dead.add(spool_id)
-            return reading.position.number - position.number
-        finally:
-            file.close()
+        position = max(mark.position, begin.first)
+        limit += position.number
+        reading = self._fold(pen, file, begin.process, position, file.size(), limit)
+        if dead and reading.flawed:
+            self._report(pen, file, reading)
+        if dead and reading.position.number < limit:
+            self._dead.add(file.spool_id)
+        return reading.position.number - position.number
 
     def _fold(
         self, pen: Pen, file: SpoolFile, process: str, position: Position, end: int, number: int
@@ -196,10 +209,14 @@ class Spools:
         if file is None:
             return
         begin = file.begin()
-        position = mark.position if begin is None else max(mark.position, begin[1])
+        position = mark.position if begin is None else max(mark.position, begin.first)
         if file.dead() and mark.flawed:
             file.set_aside()
         elif file.dead() and file.finished(position):
             file.remove()
         else:
             file.close()
+
+
+def _when(spool: tuple[Beginning, SpoolFile, bool]) -> Beginning:
+    return spool[0]

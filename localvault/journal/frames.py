@@ -4,8 +4,10 @@ Source: docs/format.md section 8. Relies on `native.frame` for the seal. Promise
 trusting a length; a frame counts only if it opens under the next number, so a changed, moved, repeated or missing one
 is noticed; a torn one at the end (a writer killed in its write, never acknowledged) is left aside.
 
-    file  = magic (8) | epoch (4) | spool id (16) | frame …     frame 0 holds the process, the others an event's fields
+    file  = magic (8) | epoch (4) | spool id (16) | frame …
     frame = length of ciphertext and tag (4) | number (8) | ciphertext and tag              all numbers big-endian
+
+Frame 0 holds [process, time], every other one the fields of an event.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from localvault.errors import DecryptionFailed
+from localvault.journal.entry import pack, unpack
 from localvault.native.frame import TAG_SIZE, FrameKey
 from localvault.native.memory import Locked
 from localvault.sealing.hkdf import expand
@@ -40,6 +43,31 @@ class Position(NamedTuple):
 
 
 START = Position(HEADER, 0)
+
+
+class Beginning(NamedTuple):
+    """What frame 0 tells, and where frame 1 begins."""
+
+    begun: int
+    """When the spool was made, µs since the epoch: a process that has made several folds them in this order."""
+    process: str
+    first: Position
+
+    def pack(self) -> bytes:
+        """Return the plaintext of frame 0."""
+        return cast("bytes", pack((self.process, self.begun)))
+
+    @classmethod
+    def unpack(cls, plaintext: bytes, first: Position) -> Beginning:
+        """Return what `pack` packed.
+
+        Raises:
+            ValueError: it is nothing of the kind.
+        """
+        told = unpack(plaintext)
+        if not (isinstance(told, tuple) and tuple(map(type, told)) == (str, int)):
+            raise ValueError("not the first frame of a spool")
+        return cls(told[1], told[0], first)
 
 
 class Mark(NamedTuple):
@@ -153,11 +181,14 @@ class SpoolFile:
         """
         return self.lock(self.descriptor)
 
-    def begin(self) -> tuple[str, Position] | None:
-        """Return the process that frame 0 names and where frame 1 begins, or None if there is no sound frame 0."""
-        reading = Reading(self, START, self.size())
+    def begin(self) -> Beginning | None:
+        """Return what frame 0 tells, or None if there is no sound frame 0."""
+        reading = Reading(self, START, min(self.size(), HEADER + FRAME.size + FRAME_BYTES))
         first = next(reading.frames(1), None)
-        return None if first is None else (first.decode("utf-8", "replace"), reading.position)
+        try:
+            return None if first is None else Beginning.unpack(first, reading.position)
+        except ValueError:
+            return None
 
     def size(self) -> int:
         """Return how long the file is."""

@@ -1,17 +1,12 @@
-"""How large the journal is and what its tree has come to: one sealed record, and a note of it beside the store.
+"""How large the journal is and what its tree has come to: one sealed record.
 
-Relies on `tree` and on the record sealer. Promises: the head changes in the same transaction as the events it counts;
-the note never runs ahead of the store, so a store older than the note has been put back.
+Relies on `tree` and on the record sealer. Promises: the head changes in the same transaction as the events it counts.
 
 The head stands in the table TREE because it changes with every commit and the journal's last page must not: a key
 behind the last event would make every page of events be split in the middle and stay half empty.
 """
 
 from __future__ import annotations
-
-import os
-import threading
-from pathlib import Path
 
 from localvault.errors import Tampered
 from localvault.journal.tree import HASH, Tree
@@ -21,8 +16,6 @@ from localvault.store.protocol import ReadTxn
 
 JOURNAL, TREE = int(Table.JOURNAL), int(Table.TREE)
 HEAD_KEY = b"head"  # behind every node's: a node's key begins with its level, at most 63
-NOTE_NAME = "head"
-_NOTE_LENGTH = 2
 
 
 def pack_head(tree: Tree) -> bytes:
@@ -94,57 +87,3 @@ class Heads:
     def remember(self, record: bytes, tree: Tree) -> None:
         """Remember what `record` says."""
         self._remembered = (record, tree.copy())
-
-
-class Note:
-    """The last head this folder's store is known to have had, in a small file beside it.
-
-        file = length (2, big-endian) | head record as in the table TREE
-
-    Written after each commit, with one `pwrite` and no wait for the disk: it outlives a kill, and after a loss of
-    power it is older, which proves less and never accuses. Two processes may write in the wrong order; that too only
-    makes it older.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NOTE_NAME
-        self._descriptor: int | None = None
-        self._written = b""
-        self._lock = threading.Lock()
-
-    def write(self, record: bytes) -> None:
-        """Note the committed head; what cannot be written is left as it was, since the commit stands either way."""
-        with self._lock:
-            if record == self._written:
-                return
-            try:
-                if self._descriptor is None:
-                    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-                    self._descriptor = os.open(self._path, flags, 0o600)
-                    os.fchmod(self._descriptor, 0o600)
-                os.pwrite(self._descriptor, len(record).to_bytes(_NOTE_LENGTH) + record, 0)
-                self._written = record
-            except OSError:
-                pass
-
-    def read(self) -> bytes | None:
-        """Return the head record that was noted, or None if there is no file or it cannot be read."""
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            content = os.pread(descriptor, _NOTE_LENGTH + 0xFFFF, 0)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        length = int.from_bytes(content[:_NOTE_LENGTH])
-        return content[_NOTE_LENGTH : _NOTE_LENGTH + length]
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor is not None:
-                os.close(descriptor)

@@ -13,19 +13,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from localvault.errors import NewerFormat, Tampered, VaultError
+from localvault.errors import Tampered, VaultError
 from localvault.journal.audit import Audit, Digests
 from localvault.journal.entry import pack_fields, with_text
 from localvault.journal.fold import Spools
-from localvault.journal.head import HEAD_KEY, NOTE_NAME, TREE, Heads, Note
+from localvault.journal.head import Heads
 from localvault.journal.leaf import Fields
+from localvault.journal.noting import Noting
 from localvault.journal.pen import Pen
 from localvault.journal.reading import Wanted, read_events
 from localvault.journal.spool import Spool
-from localvault.journal.tree import Tree
 from localvault.model.clock import Clock, system_clock
 from localvault.model.event import Event, TreeHead
 from localvault.model.problem import Problem
@@ -56,7 +56,7 @@ class Journal:
         self._heads = Heads(sealer)
         self._batch = sealer.batch()
         self._pens = _PENS_A_BATCH
-        self._note = Note(spool.folder)
+        self._noting = Noting(spool.folder, self._heads)
         self._gathering: tuple[int, WriteTxn, Pen] | None = None
         self._relieving = threading.Lock()
         self._looked_around = 0.0
@@ -142,7 +142,7 @@ class Journal:
         Raises:
             Tampered: the store is older than its note, or the journal's head was altered.
         """
-        size = self._refuse_older()
+        size = self._noting.refuse_older(self._store)
         if not self._store.read_only:
             if self._spools.strangers():
                 self._store.transact(self._fold_dead)
@@ -150,19 +150,12 @@ class Journal:
             elif size <= 1:
                 self._settle()  # a new vault: from here on a missing note is worth telling
 
-    @contextmanager
-    def copying(self, target: Path) -> Iterator[None]:
-        """While the block copies the store to the folder `target`, remember the head, and then note it there too.
+    def copying(self, target: Path) -> AbstractContextManager[None]:
+        """Wrap around the copying of the store to the folder `target`: the copy has a note from its first day.
 
-        So the copy is from its first day refused if something still older takes its place.
+        So it too is refused if something still older takes its place.
         """
-        with self._store.read() as txn:
-            record = txn.get(TREE, HEAD_KEY)  # what is committed now is in any copy made from now on
-        yield
-        if record is not None:
-            note = Note(target)
-            note.write(record)
-            note.close()
+        return self._noting.copying(self._store, target)
 
     def close(self) -> None:
         """Fold what this process has written and let go of its files.
@@ -177,7 +170,7 @@ class Journal:
                 self._settle()
         finally:
             self._spool.close()
-            self._note.close()
+            self._noting.close()
 
     # Reading
 
@@ -236,11 +229,11 @@ class Journal:
 
         `digests` is filled with what the events say of every record, as by `latest_digests`, in the same walk.
         """
-        audit = Audit(txn, self._sealer, self._noted())
+        audit = Audit(txn, self._sealer, self._noting.noted())
         if digests is not None:
             audit.digests = digests
         yield from audit.walk()
-        yield from self._note_problems(txn)
+        yield from self._noting.problems(txn)
         yield from self._spools.problems()
 
     def latest_digests(self, txn: ReadTxn) -> Digests:
@@ -258,9 +251,7 @@ class Journal:
     def _settle(self) -> None:
         """Write the note of the head, and be done with spools all of which is committed."""
         with suppress(VaultError, OSError), self._store.read() as txn:
-            record = txn.get(TREE, HEAD_KEY)
-            if record is not None:
-                self._note.write(record)
+            self._noting.write(txn)
             self._spools.settle(txn)
 
     def _begin(self, txn: WriteTxn) -> Pen:
@@ -316,34 +307,3 @@ class Journal:
             self._spool.postpone()
         finally:
             self._relieving.release()
-
-    def _noted(self) -> Tree | None:
-        """Return the tree that the note beside the store tells of, if there is one and it is authentic."""
-        record = self._note.read()
-        if record is not None:
-            with suppress(Tampered, NewerFormat):
-                return self._heads.open(record)
-        return None
-
-    def _refuse_older(self) -> int:
-        """Return how many events there are, unless the note tells of more, or of others."""
-        noted = self._noted()  # before the store is looked at: another process may be committing
-        with self._store.read() as txn:
-            tree = self._heads.read(txn)
-        if (
-            noted is None
-            or noted.size < tree.size
-            or (noted.size, noted.frontier) == (tree.size, tree.frontier)
-        ):
-            return tree.size
-        raise Tampered(
-            f"the vault's data file is older than its last use: it has {tree.size} events and had {noted.size}",
-            hint=f"if you put back a backup on purpose, remove the file `{NOTE_NAME}` beside it",
-        )
-
-    def _note_problems(self, txn: ReadTxn) -> Iterator[Problem]:
-        if txn.get(TREE, HEAD_KEY) is not None and self._noted() is None:
-            missing = self._note.read() is None
-            yield Problem(
-                NOTE_NAME, "the note of the journal's size is " + ("missing" if missing else "altered")
-            )

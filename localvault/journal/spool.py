@@ -19,8 +19,19 @@ import msgpack
 
 from localvault.errors import JournalUnavailable
 from localvault.journal.entry import FIELDS_BYTES, pack_fields, with_text
-from localvault.journal.frames import FRAME, ID, START, Mark, Position, SpoolFile, SpoolKeys, name_of
+from localvault.journal.frames import (
+    FRAME,
+    ID,
+    START,
+    Beginning,
+    Mark,
+    Position,
+    SpoolFile,
+    SpoolKeys,
+    name_of,
+)
 from localvault.journal.leaf import Fields
+from localvault.model.clock import Clock, system_clock
 from localvault.native.frame import FrameKey
 from localvault.native.memory import forks, refusal
 
@@ -48,7 +59,13 @@ class Spool:
     """The spool of one open vault in one process; its file is made with the first event."""
 
     def __init__(
-        self, folder: Path, keys: SpoolKeys, process: str | None = None, *, durable: bool = False
+        self,
+        folder: Path,
+        keys: SpoolKeys,
+        process: str | None = None,
+        *,
+        durable: bool = False,
+        clock: Clock = system_clock,
     ) -> None:
         """Write to `folder`, each file under a key of its own from `keys`, which are taken over.
 
@@ -58,6 +75,8 @@ class Spool:
         self.keys = keys
         self.process = this_process() if process is None else process
         self._durable = durable
+        self._clock = clock
+        self._begun = 0
         self._lock = threading.Lock()
         self._file: OwnFile | None = None
         self._retired: list[OwnFile] = []
@@ -195,7 +214,9 @@ class Spool:
 
     def _header(self, file: OwnFile) -> bool:
         os.fchmod(file.descriptor, 0o600)  # whatever the umask took away
-        first = file.key.seal(0, self.process.encode())
+        # Later than the one before whatever the clock says: files of one process are folded in this order.
+        self._begun = max(self._clock(), self._begun + 1)
+        first = file.key.seal(0, Beginning(self._begun, self.process, START).pack())
         header = self.keys.header(file.spool_id) + FRAME.pack(len(first), 0) + first
         if os.write(file.descriptor, header) != len(header):
             raise OSError("no space left")

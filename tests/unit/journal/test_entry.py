@@ -147,4 +147,4 @@ def test_an_event_tells_everything() -> None:
         "details": {"n": 1},
     }
     with pytest.raises(AttributeError):
-        event.target = "/secrets/other"  # type: ignore[misc]  # that it cannot be set is what is tested
+        event.target = "/secrets/other"

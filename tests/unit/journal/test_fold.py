@@ -19,6 +19,8 @@ from localvault.journal.journal import Journal
 from localvault.store.protocol import WriteTxn
 from tests.support.journals import Bench, fields, mutate
 
+# Where the first event's frame begins: behind the header and frame 0, which holds a name of six letters and a time.
+FIRST = HEADER + FRAME.size + 33
 AT_THE_EDGES = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -56,6 +58,18 @@ def test_what_the_dead_left_is_folded_once_and_removed(bench: Bench) -> None:
     journal.verify()
 
 
+def test_several_spools_of_one_process_are_folded_in_its_order(bench: Bench) -> None:
+    """It had to begin a new file after each write that failed: what it did first is told first."""
+    spool = bench.spool("9@dead")
+    for number in range(8):
+        spool.append(fields(number))
+        spool.retire(spool.files()[-1][0])
+    spool.close()
+    journal = bench.journal()
+    journal.recover()
+    assert numbers(journal) == list(range(8))
+
+
 def test_a_mutation_folds_the_dead_on_its_way(bench: Bench) -> None:
     """Without anyone asking for it, so long as it has not looked around just before."""
     journal = bench.journal()
@@ -87,7 +101,7 @@ def test_a_torn_end_is_left_aside(
     bench = Bench(tmp_path_factory.mktemp("torn") / "v")
     path = left_by_the_dead(bench, count)
     size = path.stat().st_size
-    last = (size - HEADER - FRAME.size - 22) // count
+    last = (size - FIRST) // count
     os.truncate(path, size - data.draw(st.integers(1, last)))
     journal = bench.journal()
     journal.recover()
@@ -235,7 +249,7 @@ def test_a_flaw_in_a_dead_spool_is_told_and_the_file_kept(bench: Bench, frame: i
     """The events before it are folded, an event tells where it is, and nothing is told or folded twice."""
     path = left_by_the_dead(bench, 8)
     content = bytearray(path.read_bytes())
-    size = (len(content) - HEADER - FRAME.size - 22) // 8
+    size = (len(content) - FIRST) // 8
     content[len(content) - (8 - frame) * size - 3] ^= 1
     path.write_bytes(content)
     journal = bench.journal("1@later")
@@ -247,7 +261,7 @@ def test_a_flaw_in_a_dead_spool_is_told_and_the_file_kept(bench: Bench, frame: i
     details = told[0].details
     assert details is not None
     assert details["spool"] in path.name
-    assert details["offset"] == HEADER + FRAME.size + 22 + (frame - 1) * size
+    assert details["offset"] == FIRST + (frame - 1) * size
     assert bench.spools() == [path.with_suffix(".bad").name]
     assert path.with_suffix(".bad").read_bytes() == content
     mutate(bench, journal, 200)
@@ -265,7 +279,7 @@ def test_a_flaw_in_ones_own_spool_is_told_and_the_work_goes_on(bench: Bench, har
     (name,) = bench.spools()
     path = bench.folder / name
     content = path.read_bytes()
-    size = (len(content) - HEADER - FRAME.size - 22) // 8
+    size = (len(content) - FIRST) // 8
     at = len(content) - 4 * size
     harmed = {
         "flip": content[:at] + bytes(byte ^ 255 for byte in content[at : at + 40]) + content[at + 40 :],

@@ -45,8 +45,8 @@ def found(folder: Path) -> list[tuple[str, list[Fields]]]:
         assert file is not None
         begin = file.begin()
         assert begin is not None
-        reading = Reading(file, begin[1], file.size())
-        result.append((begin[0], [unpack_fields(frame) for frame in reading.frames(1 << 60)]))
+        reading = Reading(file, begin.first, file.size())
+        result.append((begin.process, [unpack_fields(frame) for frame in reading.frames(1 << 60)]))
         assert not reading.flawed
         file.close()
     return result
@@ -186,7 +186,7 @@ def test_a_mistaken_field_is_no_event(folder: Path) -> None:
     """A field of another type raises, and what follows is as if nothing had happened."""
     spool = make(folder)
     spool.append(fields(1))
-    wrong: Fields = (*fields(2)[:3], object(), *fields(2)[4:])  # type: ignore[assignment]  # what is tested
+    wrong: Fields = (*fields(2)[:3], object(), *fields(2)[4:])
     for mistaken in (wrong, (*fields(2)[:10], {"a": b"bytes"})):
         with pytest.raises(TypeError):
             spool.append(mistaken)
@@ -280,6 +280,21 @@ def test_a_spool_is_removed_when_all_of_it_is_folded(folder: Path) -> None:
     spool.settle({file.spool_id: Mark(end)})
     spool.close()
     assert found(folder) == [("1@test", [fields(3)])]
+
+
+def test_files_of_one_process_tell_their_order(folder: Path) -> None:
+    """Also when the clock stands still or goes back."""
+    moments = iter([50, 50, 20, 90])
+    spool = Spool(folder, keys(), "1@test", clock=lambda: next(moments))
+    begun = []
+    for number in range(4):
+        spool.append(fields(number))
+        (file, _end) = spool.files()[-1]
+        begin = file.begin()
+        assert begin is not None
+        begun.append(begin.begun)
+        spool.retire(file)
+    assert begun == [50, 51, 52, 90]
 
 
 def test_a_long_spool_that_is_folded_makes_room(folder: Path) -> None:

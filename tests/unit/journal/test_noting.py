@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from localvault.errors import Tampered
-from localvault.journal.head import NOTE_NAME, Note
+from localvault.journal.noting import NOTE_NAME, Note
 from localvault.store.protocol import WriteTxn
 from tests.support.journals import Bench, fields, mutate
 

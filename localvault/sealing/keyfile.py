@@ -109,6 +109,8 @@ def _unreadable(path: Path, error: OSError) -> UnlockFailed:
 
 
 def _check_permissions(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UnlockFailed(f"{path} is not a file")
     if status.st_mode & _FORBIDDEN:
         raise InsecureFolder(f"others can read or change the key file {path}", hint=f"chmod 600 {path}")
     if status.st_uid not in (0, os.geteuid()):

@@ -40,7 +40,8 @@ NAMED: Final = (RFC_9106_LOW_MEMORY, RFC_9106_HIGH_MEMORY, OWASP_MINIMUM)
 # costs is memory times passes, and below 19 MiB graphics cards hold too many guesses at once.
 FLOOR_MEMORY_KIB: Final = OWASP_MINIMUM.memory_kib
 FLOOR_WORK_KIB: Final = OWASP_MINIMUM.memory_kib * OWASP_MINIMUM.time_cost
-# The ceiling keeps whoever can write to the folder from making an unlock take all memory or hours.
+# The ceiling keeps whoever can write to the folder, or hands in a backup, from making one try take all memory or
+# more than minutes.
 CEILING_MEMORY_KIB: Final = 4 * 1024 * 1024
 CEILING_WORK_KIB: Final = 64 * 1024 * 1024
 CEILING_LANES: Final = 64

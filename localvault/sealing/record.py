@@ -125,11 +125,12 @@ class RecordSealer(Hidden):
         """Opens what was not sealed at this depth and epoch, if this vault can have sealed it."""
         if len(record) < OVERHEAD:
             raise _tampered()
-        if record[0] != VERSION:
+        if record[0] > VERSION:
             raise self._newer_or_tampered(table, key, record)
         depth, epoch = record[1], int.from_bytes(record[4:8])
         sealer = None
-        if self._resolve is not None and (depth, epoch) != (self.depth, self.epoch):
+        # There never was a version 0; and what says this very depth and epoch has failed already.
+        if self._resolve is not None and record[0] and (depth, epoch) != (self.depth, self.epoch):
             sealer = self._resolve(depth, epoch, key)
         if sealer is None:
             raise _tampered()

@@ -169,9 +169,12 @@ class Scopes(Hidden):
             path = f"{path}/{key[NAME_ID].hex()}"
         elif depth != _depth(path):
             return None
-        if self._epochs.get(path, _FIRST).parent(epoch) is None:
-            return None
-        return self.sealer(path, epoch)
+        return self.sealer(path, epoch) if self._readable(path, epoch) else None
+
+    def _readable(self, path: str, epoch: int) -> bool:
+        """Whether the scope and all those above it are readable at the epochs this one stands under."""
+        above = self._epochs.get(path, _FIRST).parent(epoch)
+        return above is not None and (path == ROOT or self._readable(_split(path)[0], above))
 
 
 def _child(parent: Locked, epoch: int, name: str) -> Locked:

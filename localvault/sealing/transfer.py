@@ -113,7 +113,7 @@ def open_blob(
     allow_weak: bool = False,
 ) -> bytes:
     """The payload of a blob, opened by whichever of these fits: the vault itself (`header` and `master`), a recovery
-    key of the vault it was made in, or its transfer passphrase; tried in this order, the cheap ones first.
+    key of the vault it was made in, or its transfer passphrase; the passphrase, which costs most, is tried last.
 
     Raises:
         UnlockFailed: none of them fits.
@@ -125,7 +125,7 @@ def open_blob(
         MemoryError: the system does not have the memory that the passphrase asks for.
     """
     parsed = parse(blob)
-    for kind, held, wrapped in parsed.stanzas:
+    for kind, held, wrapped in sorted(parsed.stanzas, key=_is_dear):
         secret = None
         if kind == VAULT and header is not None and master is not None and held == header.vault_id:
             secret = master.derive(TRANSFER)
@@ -161,6 +161,9 @@ def parse(data: bytes) -> Blob:
     if written_as < FORMAT:
         raise Damaged(f"the backup claims the format {written_as}, which there never was")
     stanzas = tuple(_stanza(cursor) for _ in range(cursor.number(1)))
+    # Blobs come from anywhere: one passphrase's work is what a hostile one can cost, not 255 times that.
+    if sum(map(_is_dear, stanzas)) > 1:
+        raise Damaged("the backup claims more than one passphrase")
     commitment = cursor.take(_COMMITMENT_SIZE)
     front = content[: cursor.at]
     return Blob(stanzas, commitment, front, cursor.take(NONCE_SIZE), cursor.rest())
@@ -179,6 +182,10 @@ def _stanza(cursor: Cursor) -> Stanza:
     if held_size < 0 or _HELD_SIZES.get(kind, held_size) != held_size:
         raise Damaged("a part of the backup does not have its size")
     return Stanza(kind, cursor.take(held_size), cursor.take(WRAPPED_SIZE))
+
+
+def _is_dear(stanza: Stanza) -> bool:
+    return stanza.kind == PASSPHRASE
 
 
 def _front(stanzas: tuple[Stanza, ...] | list[Stanza], commitment: bytes) -> bytes:

@@ -1,0 +1,319 @@
+"""The vault's header: who may open it, who may change it, and what is said when it is not as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localvault.errors import (
+    BadParameter,
+    Conflict,
+    Damaged,
+    NewerFormat,
+    NotAVault,
+    Tampered,
+    UnlockFailed,
+    VaultError,
+)
+from localvault.native.memory import Locked
+from localvault.sealing import credentials
+from localvault.sealing import header as module
+from localvault.sealing.credentials import Credential
+from localvault.sealing.header import Header, add_slot, change_passphrase, new_header, remove_slot, unlock
+from localvault.sealing.master import MasterKey
+from localvault.sealing.profiles import OWASP_MINIMUM
+from localvault.sealing.slots import Slot
+from localvault.testing.profiles import CHEAPEST
+
+VAULT_ID = b"v" * 16
+MASTER = MasterKey(Locked.of(b"m" * 32))
+PASSPHRASE = credentials.passphrase("the first")
+RECOVERY = credentials.new_recovery_key()[0]
+KEYFILE = credentials.keyfile_secret(Locked.random(32))
+WEAK = {"kdf": CHEAPEST, "allow_weak": True}
+
+
+def full() -> Header:
+    """One slot of each kind."""
+    header = new_header(VAULT_ID, MASTER, PASSPHRASE, label="first", **WEAK)
+    header = add_slot(header, MASTER, KEYFILE, label="machine")
+    return add_slot(header, MASTER, RECOVERY)
+
+
+FULL = full()
+
+
+def with_checksum(data: bytes) -> bytes:
+    """Altered data with a checksum that fits, as an attacker would leave it."""
+    return data[:-32] + hashlib.sha256(data[:-32]).digest()
+
+
+def opens(header: Header, credential: Credential) -> bool:
+    """Whether it finds the master key."""
+    try:
+        return unlock(header, credential, allow_weak=True).key.equals(MASTER.key)
+    except UnlockFailed:
+        return False
+
+
+@pytest.mark.parametrize("credential", [PASSPHRASE, KEYFILE, RECOVERY])
+def test_each_credential_unlocks(credential: Credential) -> None:
+    """After being stored and read."""
+    assert opens(Header.decode(FULL.encode()), credential)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        credentials.passphrase("the second"),
+        credentials.keyfile_secret(Locked.random(32)),
+        credentials.new_recovery_key()[0],
+    ],
+)
+def test_a_wrong_credential_is_said(wrong: Credential) -> None:
+    """`UnlockFailed`, naming its kind."""
+    with pytest.raises(UnlockFailed, match=wrong.kind_name):
+        unlock(FULL, wrong, allow_weak=True)
+
+
+def test_a_kind_the_vault_has_no_slot_for_is_said() -> None:
+    """With the kinds it has."""
+    header = new_header(VAULT_ID, MASTER, KEYFILE)
+    with pytest.raises(UnlockFailed, match="no passphrase slot") as failed:
+        unlock(header, PASSPHRASE)
+    assert failed.value.hint == "it has: keyfile"
+
+
+def test_what_is_stored_prints_back() -> None:
+    """Byte for byte."""
+    assert Header.decode(FULL.encode()).encode() == FULL.encode()
+    assert Header.decode(FULL.encode()) == FULL
+
+
+def test_the_layout_is_the_formats() -> None:
+    """Magic, format, vault id, number of slots, MAC and checksum where format.md section 1 has them."""
+    data = FULL.encode()
+    assert data[:27] == b"lvheader" + b"\0\x01" + VAULT_ID + b"\x03"
+    assert data[-64:-32] == FULL.mac
+    assert data[-32:] == hashlib.sha256(data[:-32]).digest()
+
+
+def test_every_flipped_bit_is_damage() -> None:
+    """Each one, wherever: never a wrong passphrase, a newer format or another vault's."""
+    data = FULL.encode()
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(Damaged):
+            Header.decode(bytes(flipped))
+
+
+def test_every_cut_is_damage() -> None:
+    """Any length, and bytes too many."""
+    data = FULL.encode()
+    for cut in [*(data[:size] for size in range(len(data))), data + b"\0"]:
+        with pytest.raises(Damaged):
+            Header.decode(cut)
+
+
+def test_no_altered_bit_unlocks() -> None:
+    """Every bit but the checksum's, with a checksum that fits: an error of ours, and no master key."""
+    data = FULL.encode()
+    for bit in range((len(data) - 32) * 8):
+        altered = bytearray(data)
+        altered[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(VaultError):
+            unlock(Header.decode(with_checksum(bytes(altered))), RECOVERY)
+
+
+def test_an_altered_slot_spoils_the_header_for_all() -> None:
+    """`Tampered` also for whoever's own slot is untouched."""
+    slots = list(FULL.slots)
+    slots[1] = slots[1]._replace(id=bytes(16))
+    with pytest.raises(Tampered):
+        unlock(FULL._replace(slots=tuple(slots)), RECOVERY)
+
+
+def changed_slots() -> list[tuple[Slot, ...]]:
+    """Everything an attacker could do to the list."""
+    one, two, three = FULL.slots
+    foreign = new_header(VAULT_ID, MasterKey.generate(), KEYFILE).slots[0]
+    return [
+        (one, three),
+        (three, two, one),
+        (one, two, three, three),
+        (one, two, three, foreign),
+        (one, foreign, three),
+        (three,),
+    ]
+
+
+@pytest.mark.parametrize("slots", changed_slots())
+def test_no_slot_can_be_slipped_in_or_out(slots: tuple[Slot, ...]) -> None:
+    """Nor reordered or doubled: the list is authenticated under the master key."""
+    header = Header.decode(FULL._replace(slots=slots).encode())
+    with pytest.raises(Tampered):
+        unlock(header, RECOVERY)
+
+
+CHANGES: list[Callable[[Header], object]] = [
+    lambda header: add_slot(header, MASTER, PASSPHRASE, **WEAK),
+    lambda header: remove_slot(header, MASTER, header.slots[0].id),
+    lambda header: change_passphrase(header, MASTER, PASSPHRASE, PASSPHRASE, allow_weak=True),
+    lambda header: header.describe(MASTER),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_altered_header_is_not_signed_anew(change: Callable[[Header], object]) -> None:
+    """A change of slots must not bless what somebody slipped in before."""
+    with pytest.raises(Tampered):
+        change(FULL._replace(slots=FULL.slots[:2]))
+
+
+def test_the_mac_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the native core's comparison."""
+    seen: list[tuple[bytes, bytes]] = []
+
+    def equal(a: bytes, b: bytes) -> bool:
+        seen.append((a, b))
+        return a == b
+
+    monkeypatch.setattr(module, "equal", equal)
+    FULL.authenticate(MASTER)
+    assert seen == [(FULL.mac, FULL.mac)]
+
+
+def altered(at: int, value: bytes) -> bytes:
+    """The full header with other bytes somewhere and a fitting checksum."""
+    data = FULL.encode()
+    return with_checksum(data[:at] + value + data[at + len(value) :])
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (altered(0, b"lvbackup"), NotAVault),
+        (altered(8, b"\0\x02"), NewerFormat),
+        (altered(8, b"\0\0"), Damaged),
+        (altered(26, b"\0"), Damaged),
+        (altered(26, b"\x02"), Damaged),
+        (altered(26, b"\x04"), Damaged),
+        (altered(26, b"\x41"), Damaged),
+        (with_checksum(bytes(32)), Damaged),
+    ],
+)
+def test_what_cannot_be_read_says_why(data: bytes, error: type[VaultError]) -> None:
+    """Another magic, a later format, a number of slots that cannot be."""
+    with pytest.raises(error):
+        Header.decode(data)
+
+
+def test_slots_are_added_listed_and_removed() -> None:
+    """In order, with id, kind, label and parameters; a removed one opens nothing any more."""
+    told = FULL.describe(MASTER)
+    assert [(slot.kind, slot.label) for slot in told] == [
+        ("passphrase", "first"),
+        ("keyfile", "machine"),
+        ("recovery", None),
+    ]
+    assert told[0].kdf == CHEAPEST.text
+    assert told[1].kdf is None
+    assert [slot.id for slot in told] == [slot.id.hex() for slot in FULL.slots]
+    without = remove_slot(FULL, MASTER, FULL.slots[1].id)
+    assert without.slots == (FULL.slots[0], FULL.slots[2])
+    assert not opens(without, KEYFILE)
+    assert opens(without, PASSPHRASE)
+    assert opens(without, RECOVERY)
+
+
+def test_the_last_slot_stays() -> None:
+    """`Conflict`, and it still opens; slots nobody here can open do not count."""
+    header = new_header(VAULT_ID, MASTER, KEYFILE)
+    with pytest.raises(Conflict):
+        remove_slot(header, MASTER, header.slots[0].id)
+    later = header.slots[0]._replace(kind=9, id=b"l" * 16)
+    mixed = module._signed(MASTER, VAULT_ID, (*header.slots, later))
+    with pytest.raises(Conflict):
+        remove_slot(mixed, MASTER, header.slots[0].id)
+    assert remove_slot(mixed, MASTER, later.id) == header
+
+
+def test_an_unknown_slot_is_not_removed() -> None:
+    """`BadParameter`."""
+    with pytest.raises(BadParameter):
+        remove_slot(FULL, MASTER, bytes(16))
+
+
+def test_there_is_room_for_64_slots() -> None:
+    """And no more."""
+    slots = tuple(FULL.slots[1]._replace(id=bytes([n]) * 16) for n in range(64))
+    header = module._signed(MASTER, VAULT_ID, slots)
+    assert Header.decode(header.encode()) == header
+    with pytest.raises(BadParameter, match="64"):
+        add_slot(header, MASTER, KEYFILE)
+
+
+def test_a_passphrase_is_changed_in_its_place() -> None:
+    """The new one opens, the old one does not; id, label, parameters and the other slots stay."""
+    new = credentials.passphrase("another")
+    changed = change_passphrase(FULL, MASTER, PASSPHRASE, new, allow_weak=True)
+    assert opens(changed, new)
+    assert not opens(changed, PASSPHRASE)
+    assert changed.slots[1:] == FULL.slots[1:]
+    assert changed.describe(MASTER) == FULL.describe(MASTER)
+
+
+def test_a_passphrase_can_be_made_stronger_with_the_change() -> None:
+    """By new parameters, after which no permission is needed."""
+    changed = change_passphrase(FULL, MASTER, PASSPHRASE, PASSPHRASE, kdf=OWASP_MINIMUM, allow_weak=True)
+    assert unlock(changed, PASSPHRASE).key.equals(MASTER.key)
+
+
+def test_only_the_right_old_passphrase_changes_it() -> None:
+    """Holding the master key is not enough; and nothing but a passphrase is changed."""
+    with pytest.raises(UnlockFailed):
+        change_passphrase(FULL, MASTER, credentials.passphrase("wrong"), PASSPHRASE, allow_weak=True)
+    for old, new in ((RECOVERY, PASSPHRASE), (PASSPHRASE, RECOVERY)):
+        with pytest.raises(BadParameter):
+            change_passphrase(FULL, MASTER, old, new, allow_weak=True)
+
+
+def test_one_slot_that_cannot_be_tried_keeps_no_other_from_opening() -> None:
+    """A weak passphrase slot beside a strong one, in either order, needs no permission for the strong one's."""
+    strong = credentials.passphrase("strong")
+    header = add_slot(FULL, MASTER, strong, kdf=OWASP_MINIMUM)
+    assert unlock(header, strong).key.equals(MASTER.key)
+    with pytest.raises(BadParameter):
+        unlock(header, PASSPHRASE)
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_a_vault_id_has_16_bytes(size: int) -> None:
+    """Or the layout would not hold."""
+    with pytest.raises(BadParameter):
+        new_header(bytes(size), MASTER, KEYFILE)
+
+
+SLOTS = st.builds(
+    Slot,
+    st.integers(4, 255),
+    st.binary(min_size=16, max_size=16),
+    st.binary(max_size=300),
+    st.binary(max_size=300),
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(SLOTS, max_size=8))
+def test_slots_of_later_kinds_are_kept_byte_for_byte(later: list[Slot]) -> None:
+    """An older localvault adds and removes slots without losing them."""
+    header = module._signed(MASTER, VAULT_ID, (FULL.slots[2], *later))
+    read = Header.decode(header.encode())
+    assert read == header
+    assert opens(read, RECOVERY)
+    assert add_slot(read, MASTER, KEYFILE).slots[:-1] == header.slots

@@ -1,0 +1,135 @@
+"""Records: what was sealed for a place opens there, and nothing else ever does."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localvault.errors import NewerFormat, Tampered
+from localvault.native.face import XaesKey
+from localvault.native.memory import Locked
+from localvault.sealing.record import OVERHEAD, RecordSealer, digest
+
+VAULT_ID = b"v" * 16
+SCOPE = XaesKey(Locked.of(b"k" * 32))
+TABLES = st.integers(0, 255)
+KEYS = st.binary(max_size=60)
+SCHEMAS = st.integers(0, 0xFFFF)
+PLAIN = st.binary(max_size=200)
+DEPTHS, EPOCHS = st.integers(0, 255), st.integers(0, 2**32 - 1)
+
+
+def sealer(vault_id: bytes = VAULT_ID, key: XaesKey = SCOPE, depth: int = 1, epoch: int = 0) -> RecordSealer:
+    """The sealer of the tests' scope, or of another."""
+    return RecordSealer(vault_id, key, depth, epoch)
+
+
+@given(TABLES, KEYS, PLAIN, SCHEMAS, DEPTHS, EPOCHS)
+def test_what_is_sealed_opens(
+    table: int, key: bytes, plaintext: bytes, schema: int, depth: int, epoch: int
+) -> None:
+    """Singly and in a batch, at any place, depth, epoch and schema."""
+    at = sealer(depth=depth, epoch=epoch)
+    for record in (at.seal(table, key, plaintext, schema), at.batch().seal(table, key, plaintext, schema)):
+        assert at.open(table, key, record) == plaintext
+        assert at.schema(record) == schema
+        assert len(record) == len(plaintext) + OVERHEAD
+
+
+@given(TABLES, KEYS, PLAIN, SCHEMAS, EPOCHS)
+def test_a_record_is_what_the_format_says(
+    table: int, key: bytes, plaintext: bytes, schema: int, epoch: int
+) -> None:
+    """Header, nonce, ciphertext, tag and associated data as in format.md section 4, put together by hand."""
+    record = sealer(epoch=epoch).seal(table, key, plaintext, schema)
+    head = b"\x01\x01" + schema.to_bytes(2) + epoch.to_bytes(4)
+    assert record[:8] == head
+    aad = b"lvrec1" + VAULT_ID + head + bytes([table]) + key
+    assert SCOPE.open(record[8:32], record[32:], aad) == plaintext
+
+
+@given(TABLES, KEYS, TABLES, KEYS)
+def test_a_moved_record_does_not_open(table: int, key: bytes, to_table: int, to_key: bytes) -> None:
+    """In another table, or at another key of the same one."""
+    record = sealer().seal(table, key, b"value")
+    if (table, key) != (to_table, to_key):
+        with pytest.raises(Tampered):
+            sealer().open(to_table, to_key, record)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sealer(vault_id=b"w" * 16),
+        sealer(key=XaesKey(Locked.of(b"l" * 32))),
+        sealer(depth=2),
+        sealer(epoch=1),
+    ],
+)
+def test_a_record_of_another_scope_does_not_open(other: RecordSealer) -> None:
+    """Another vault, key, depth or epoch, and not with the header made to fit either."""
+    record = sealer().seal(3, b"key", b"value")
+    with pytest.raises(Tampered):
+        other.open(3, b"key", record)
+    with pytest.raises(Tampered):
+        other.open(3, b"key", other.seal(3, b"key", b"")[:8] + record[8:])
+
+
+@pytest.mark.parametrize("schema", [1, 7])
+def test_no_bit_can_be_changed(schema: int) -> None:
+    """Every one, the header's included: `Tampered`, above all not `NewerFormat` for the version's."""
+    record = sealer().seal(3, b"key", b"value", schema)
+    for bit in range(len(record) * 8):
+        changed = bytearray(record)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(Tampered):
+            sealer().open(3, b"key", bytes(changed))
+
+
+def test_no_byte_can_be_cut_or_added() -> None:
+    """Down to the empty record."""
+    record = sealer().seal(3, b"key", b"value")
+    for cut in [*(record[:size] for size in range(len(record))), record + b"\0", b"\0" + record]:
+        with pytest.raises(Tampered):
+            sealer().open(3, b"key", cut)
+
+
+@given(st.binary(max_size=120))
+def test_junk_does_not_open(junk: bytes) -> None:
+    """`Tampered`, or `NewerFormat` where it claims one."""
+    for record in (junk, bytes([1, 1, 0, 1, 0, 0, 0, 0]) + junk):
+        with pytest.raises((Tampered, NewerFormat)):
+            sealer().open(3, b"key", record)
+
+
+def test_a_newer_version_is_said() -> None:
+    """If nothing speaks against it."""
+    with pytest.raises(NewerFormat):
+        sealer().open(3, b"key", b"\x02" + bytes(100))
+
+
+def test_a_batch_derives_one_key_and_repeats_no_nonce() -> None:
+    """Its records share the first 96 bits of the nonce; all nonces differ, also from another batch's."""
+    first, second = sealer().batch(), sealer().batch()
+    records = [batch.seal(3, b"key", b"value") for _ in range(100) for batch in (first, second)]
+    assert len({record[8:20] for record in records}) == 2
+    assert len({record[8:32] for record in records}) == 200
+
+
+def test_single_records_draw_new_nonces() -> None:
+    """192 random bits each."""
+    assert len({sealer().seal(3, b"key", b"value")[8:32] for _ in range(200)}) == 200
+
+
+@given(PLAIN)
+def test_a_digest_is_the_beginning_of_sha_256(record: bytes) -> None:
+    """16 bytes."""
+    assert digest(record) == hashlib.sha256(record).digest()[:16]
+
+
+def test_sealers_can_be_told_apart() -> None:
+    """Callers keep batches by sealer; the hash says nothing about the key."""
+    assert len({sealer(), sealer()}) == 2

@@ -13,7 +13,6 @@ import threading
 import weakref
 from pathlib import Path
 from threading import get_ident
-from typing import Any
 
 import lmdb
 
@@ -22,7 +21,7 @@ from localvault.store import metas
 from localvault.store.faults import fault
 from localvault.store.files import make_file
 from localvault.store.freepages import FreePages
-from localvault.store.gate import Gate, Inside
+from localvault.store.gate import Gate
 from localvault.store.guard import Guard
 from localvault.store.metas import Meta
 from localvault.store.pagefile import PageFile
@@ -37,13 +36,16 @@ _TRANSACTIONS_MAX = 1022  # open at once for reading, over all processes; 64 byt
 # of more pages than the second number the pause would be felt (0.1 s), so there looking goes on.
 _LOOKS_PER_PAGE = 3
 _CHECKED_AT_ONCE = 4096
+_NOT_WRITTEN_MAX = (
+    1 << 18
+)  # pages at the end of the file that may be missing (see `_set_guard`) and are looked for
 
 
 class Environment:
     """An open data file, the engine's environment on it, and who uses it."""
 
     __slots__ = (
-        "_busy",
+        "_copies",
         "_descriptor",
         "_engine",
         "_map_size",
@@ -74,7 +76,7 @@ class Environment:
         self.guard: Guard | None = None
         self.writer: int | None = None
         self._writer_lock = threading.Lock()
-        self._busy = 0
+        self._copies: list[int] = []
         self._descriptor = os.open(folder / DATA_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         self.identity = identity(os.fstat(self._descriptor))
         try:
@@ -93,42 +95,44 @@ class Environment:
             raise
 
     def _inspect(self) -> int:
-        """Check the first pages, and that the file is as long as they say; returns how many bytes the map needs."""
+        """Check the first pages; returns how many bytes the map needs."""
         meta = self._newest()
-        pages = PageFile(self._descriptor, meta.page_size)
-        there = os.fstat(self._descriptor).st_size // meta.page_size
-        # The engine does not write the last pages of the file if they were freed by the transaction that added them.
-        if there <= meta.last_page and not FreePages(pages, meta).free.issuperset(
-            range(there, meta.last_page + 1)
-        ):
-            raise Damaged(
-                f"the data file was cut off: it has {there} of {meta.last_page + 1} pages",
-                hint="restore the vault from a backup",
-            )
+        pages = os.fstat(self._descriptor).st_size // meta.page_size
+        if meta.last_page > pages + _NOT_WRITTEN_MAX:
+            raise _cut_off(pages, meta)
         return (meta.last_page + 1) * meta.page_size
 
     def _open_engine(self, read_only: bool, alone: bool) -> lmdb.Environment:
-        options: dict[str, Any] = {
-            "map_size": self._map_size,
-            "mode": 0o600,
-            "create": False,
-            "max_readers": _TRANSACTIONS_MAX,
-            # A spare transaction would hold a reader's slot that a forked child would free under its parent.
-            "max_spare_txns": 0,
-            "lib_version": 0,
-            "readonly": read_only,
-        }
-        # On a medium that cannot be written nobody can write, so nobody has to be kept out.
-        lock = not alone and _make_lock_file(Path(self.folder), optional=read_only)
         try:
-            return lmdb.open(self.folder, lock=lock, **options)
+            # On a medium that cannot be written nobody can write, so nobody has to be kept out.
+            lock = not alone and _make_lock_file(Path(self.folder), optional=read_only)
+            return lmdb.open(
+                self.folder,
+                map_size=self._map_size,
+                mode=0o600,
+                create=False,
+                max_readers=_TRANSACTIONS_MAX,
+                # A spare transaction would hold a reader's slot that a forked child would free under its parent.
+                max_spare_txns=0,
+                lib_version=0,
+                readonly=read_only,
+                lock=lock,
+            )
         except lmdb.Error as error:
             raise fault(error, self.folder) from error
 
     def _set_guard(self) -> None:
+        # The transaction keeps every page of this state from being used again while it is looked at.
         with self._engine.begin():
             meta = self._newest()
-            self.guard = Guard(PageFile(self._descriptor, meta.page_size), meta)
+            pages = PageFile(self._descriptor, meta.page_size)
+            there = os.fstat(self._descriptor).st_size // meta.page_size
+            # The engine does not write pages that were freed by the very transaction that added them, so the last
+            # pages may be missing: free ones.
+            missing = range(there, meta.last_page + 1)
+            if missing and not FreePages(pages, meta).free.issuperset(missing):
+                raise _cut_off(there, meta)
+            self.guard = Guard(pages, meta)
 
     def enter_writer(self) -> None:
         """Wait until no other thread of this process writes.
@@ -146,8 +150,9 @@ class Environment:
 
     def leave_writer(self) -> None:
         """Let the next thread write."""
-        self.writer = None
-        self._writer_lock.release()
+        if self.writer is not None:  # None: this is a child forked off inside the write transaction
+            self.writer = None
+            self._writer_lock.release()
 
     def grow(self) -> None:
         """Double the map.
@@ -220,13 +225,13 @@ class Environment:
         """
         if self.writer == get_ident():
             raise StoreBusy("a copy cannot be made inside a write transaction")
-        self._busy += 1
+        self._copies.append(descriptor)
         try:
             self._engine.copyfd(descriptor, compact=compact)
         except lmdb.Error as error:
             raise fault(error, self.folder) from error
         finally:
-            self._busy -= 1
+            self._copies.remove(descriptor)
 
     def close(self) -> None:
         """Close the file once the transactions of other threads have ended (10 s at most)."""
@@ -238,17 +243,29 @@ class Environment:
         self._engine.close()
         os.close(self._descriptor)
 
-    def forked(self) -> None:
-        """In a forked child: let nobody use what the parent has open, and let go of it if that cannot harm the parent.
+    def forked(self) -> bool:
+        """In a forked child: let nobody use what the parent has open; returns whether the file could be let go of.
 
         Closing frees the slots of open read transactions in the lock file, which are the parent's, and waits for
-        operations that threads of the parent were in: with any of those it stays as it is until the child ends.
+        operations the parent's threads were in: with any of those, everything stays as it is until the child ends.
         """
         self.gate.stop(VaultForked, "the vault was opened by the process this one was forked from")
-        inside: list[Inside] = list(self.gate.inside)
-        transactions = [weakref.ref(txn) for reader in inside if (txn := _detached(reader)) is not None]
-        if self.writer is None and not self._busy and not any(txn() is not None for txn in transactions):
+        transactions = [
+            weakref.ref(txn) for reader in list(self.gate.inside) if (txn := reader.detach(self.gate.begin))
+        ]
+        idle = self.writer is None and not self._copies and not any(txn() is not None for txn in transactions)
+        self.writer = None
+        self._writer_lock = threading.Lock()
+        if idle:
             self._shut()
+        return idle
+
+
+def _cut_off(pages: int, meta: Meta) -> Damaged:
+    return Damaged(
+        f"the data file was cut off: it has {pages} of {meta.last_page + 1} pages",
+        hint="restore the vault from a backup",
+    )
 
 
 def _make_lock_file(folder: Path, *, optional: bool) -> bool:
@@ -261,15 +278,13 @@ def _make_lock_file(folder: Path, *, optional: bool) -> bool:
         make_file(path)
     except FileExistsError:
         return not optional or os.access(path, os.R_OK | os.W_OK)
-    except OSError:
+    except OSError as error:
         if not optional:
-            raise
+            raise ReadOnlyVault(
+                f"the vault's folder cannot be written to: {error.strerror}", hint="open it read-only"
+            ) from None
         return False
     return True
-
-
-def _detached(reader: Any) -> Any:
-    return reader.detach()
 
 
 def _fitting(size: int, needed: int) -> int:

@@ -61,6 +61,8 @@ class FreePages:
                 self._entries += 1
 
     def _below(self, number: int, height: int) -> Iterator[int]:
+        if number in self.own:
+            raise damaged(number, "is in use twice")
         self.own.append(number)
         if not height:
             self._leaves += 1

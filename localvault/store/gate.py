@@ -27,6 +27,9 @@ class Inside(Protocol):
     def thread(self) -> int:
         """The opener's `threading.get_ident()`."""
 
+    def detach(self, instead: Callable[..., NoReturn]) -> Any:
+        """Let go of the engine's transaction and return it; every use calls `instead` from now on."""
+
 
 class Closed(Exception):
     """Raised by `begin` while the gate is closed."""
@@ -80,7 +83,7 @@ class Gate:
     def stop(self, error: type[VaultError], message: str) -> None:
         """Let nobody in any more: `begin` raises `error(message)` from now on."""
 
-        def refuse(**_options: Any) -> NoReturn:
+        def refuse(*_arguments: Any, **_options: Any) -> NoReturn:
             raise error(message)
 
         self.begin = refuse
@@ -109,5 +112,5 @@ class Gate:
         return list(self.inside)
 
 
-def _closed(**_options: Any) -> NoReturn:
+def _closed(*_arguments: Any, **_options: Any) -> NoReturn:
     raise Closed

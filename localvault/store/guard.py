@@ -28,7 +28,7 @@ from localvault.store.pages import LEAF, Branch, Found, check_branch, check_leaf
 # A search that changes nothing may follow a damaged 16-bit offset and a damaged 16-bit size on a leaf: 128 KiB. A leaf
 # nearer than that to the end of the file is checked in full first.
 _REACH = 1 << 17
-_REMEMBERED = 256  # branch pages kept parsed: some 5 MB of keys
+_REMEMBERED = 1024  # branch pages kept parsed, some 10 KB each; a vault of 300,000 secrets has about as many
 
 
 class Guard:
@@ -87,8 +87,9 @@ class Guard:
         tree = meta.main
         found: Found = (tree.root, b"", None)
         for height in range(tree.depth - 1, 0, -1):
-            # The lowest branch pages are the many: there, a search alone looks only at what the engine will look at.
-            if fully or height > 1:
+            # The lowest branch pages are the many. Where they are too many to keep, a search looks only at what the
+            # engine will look at.
+            if fully or height > 1 or tree.branches <= _REMEMBERED:
                 branch = self._branch(found, meta)
                 found = _child(branch, bisect_right(branch.keys, key), found)
             else:

@@ -2,8 +2,9 @@
 
 Relies on `pages`. Promises: what `newest` returns is a state the engine committed, as far as two pages that must agree
 can tell: each transaction writes the page its number's last bit names, so the numbers are neighbours and fit their
-places. One flipped byte breaks that, or changes a field the engine ignores, except where it makes the newer page look
-two transactions older; the caller who noted a transaction number elsewhere sees that too.
+places. A flipped bit breaks that, or changes a field the engine ignores, with one exception: where it makes the newer
+page look two transactions older (or the older one two newer), the state before the last commit is what is found. Who
+noted the number of a transaction elsewhere sees that too.
 """
 
 from __future__ import annotations

@@ -104,13 +104,12 @@ def check_branch(
     """
     offsets, entries = _entries(page, number, BRANCH)
     children = [small | middle << 16 | large << 32 for small, middle, large, _ in entries]
-    keys = [
-        page[offset + ENTRY_SIZE : offset + ENTRY_SIZE + entry[3]]
-        for offset, entry in zip(offsets, entries, strict=True)
-    ]
+    starts = [offset + ENTRY_SIZE for offset in offsets]
+    ends = [start + entry[3] for start, entry in zip(starts, entries, strict=True)]
+    keys = [page[start:end] for start, end in zip(starts, ends, strict=True)]
     if len(children) < least or min(children) < 2 or max(children) > last_page:
         raise damaged(number, "points outside the file")
-    _check_room(page, number, offsets, [key_size for *_, key_size in entries])
+    _check_room(page, number, offsets, [end + 1 & ~1 for end in ends])
     # The first separator stands for "everything below": whatever bytes it has are never compared.
     del keys[:1]
     if low is not None:
@@ -189,16 +188,17 @@ def read_leaf(page: bytes, number: int) -> list[tuple[bytes, int, int, bytes]]:
     """
     offsets, entries = _entries(page, number, LEAF)
     found: list[tuple[bytes, int, int, bytes]] = []
-    sizes: list[int] = []
+    ends: list[int] = []
     for offset, (small, middle, flags, key_size) in zip(offsets, entries, strict=True):
         size = small | middle << 16
-        kept = _NUMBER.size if flags & BIG else size
-        data = offset + ENTRY_SIZE + key_size
-        found.append((page[offset + ENTRY_SIZE : data], flags, size, page[data : data + kept]))
-        sizes.append(key_size + kept)
+        start = offset + ENTRY_SIZE
+        data = start + key_size
+        end = data + (_NUMBER.size if flags & BIG else size)
+        found.append((page[start:data], flags, size, page[data:end]))
+        ends.append(end + 1 & ~1)
     if not found:
         raise damaged(number, "has no entries")
-    _check_room(page, number, offsets, sizes)
+    _check_room(page, number, offsets, ends)
     return found
 
 
@@ -238,14 +238,14 @@ def _entries(page: bytes, number: int, kind: int) -> tuple[tuple[int, ...], list
     return offsets, [_ENTRY.unpack_from(page, offset) for offset in offsets]
 
 
-def _check_room(page: bytes, number: int, offsets: tuple[int, ...], sizes: list[int]) -> None:
-    """Check that entries holding `sizes` bytes fill the page from where it says they start, exactly and apart."""
-    place = _HEADER.unpack_from(page)[4]
-    for offset, size in sorted(zip(offsets, sizes, strict=True)):
-        if offset != place:
-            raise damaged(number, "has entries that do not fit together")
-        place += (ENTRY_SIZE + size + 1) & ~1
-    if place != len(page):
+def _check_room(page: bytes, number: int, offsets: tuple[int, ...], ends: list[int]) -> None:
+    """Check that the entries lie back to back from where the page says they start up to its end.
+
+    They do exactly if each begins where another ends, apart from the first, and no two begin or end together.
+    """
+    upper = _HEADER.unpack_from(page)[4]
+    starts = set(offsets)
+    if len(starts) != len(offsets) or starts | {len(page)} != {upper, *ends} or len({*ends}) != len(ends):
         raise damaged(number, "has entries that do not fit together")
 
 

@@ -8,7 +8,7 @@ valid after the transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import get_ident
 from types import TracebackType
 from typing import Any, NoReturn
@@ -34,7 +34,7 @@ class LmdbReadTxn:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._gate = environment.gate
-        self._get: Any = _ended
+        self._get: Any = ended
         self._txn: Any = None
 
     def __enter__(self) -> LmdbReadTxn:
@@ -52,15 +52,15 @@ class LmdbReadTxn:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        txn = self.detach()
+        txn = self.detach(ended)
         if txn is not None:
             txn.abort()
         self._gate.inside.discard(self)
 
-    def detach(self) -> Any:
-        """Let go of the engine's transaction and return it."""
+    def detach(self, instead: Callable[..., NoReturn]) -> Any:
+        """Let go of the engine's transaction and return it; every use calls `instead` from now on."""
         txn, self._txn = self._txn, None
-        self._get = _ended
+        self._get = instead
         return txn
 
     @property
@@ -138,7 +138,7 @@ class LmdbReadTxn:
         return stored
 
     def _live(self) -> Any:
-        return self._txn if self._txn is not None else _ended()
+        return self._txn if self._txn is not None else self._get()
 
     def _fault(self, error: lmdb.Error) -> Exception:
         return fault(error, self._environment.folder)
@@ -198,7 +198,8 @@ def end_of(prefix: bytes) -> bytes:
     return cut[:-1] + bytes((cut[-1] + 1,))
 
 
-def _ended(*_arguments: Any) -> NoReturn:
+def ended(*_arguments: Any) -> NoReturn:
+    """Stand in for what a transaction could do while it was open."""
     raise VaultClosed("the transaction has ended")
 
 
@@ -275,5 +276,9 @@ class GuardedReadTxn(Guarded):
 
     def __enter__(self) -> GuardedReadTxn:
         super().__enter__()
-        self._environment.consider_trust(self._guard)
+        try:
+            self._environment.consider_trust(self._guard)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self

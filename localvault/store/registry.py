@@ -10,10 +10,12 @@ import os
 import threading
 from pathlib import Path
 
-from localvault.errors import NotAVault, ReadOnlyVault
+from localvault.errors import NotAVault, ReadOnlyVault, VaultForked
 from localvault.store.environment import DATA_FILE, Environment, identity
 
 _open: dict[tuple[int, int], Environment] = {}
+# In a forked child: what the parent had in use at the fork and the child can neither use nor let go of.
+_stuck: dict[tuple[int, int], Environment] = {}
 _lock = threading.RLock()
 
 
@@ -25,12 +27,18 @@ def attach(folder: Path, *, read_only: bool, trusted: bool = False) -> Environme
     Raises:
         NotAVault, NewerFormat, Damaged: what is there cannot be opened.
         ReadOnlyVault, StoreBusy, VaultError: the operating system does not let it be opened.
+        VaultForked: this process was forked off in the middle of a transaction.
     """
     with _lock:
         try:
             found = identity((folder / DATA_FILE).stat())
         except FileNotFoundError:
             raise NotAVault(f"there is no vault at {folder}") from None
+        if found in _stuck:
+            raise VaultForked(
+                "this process was forked off in the middle of a transaction on the vault",
+                hint="fork when nothing is being read or written, or start a new process",
+            )
         environment = _open.get(found)
         if environment is None:
             environment = _open[found] = Environment(folder, read_only=read_only)
@@ -54,8 +62,9 @@ def detach(environment: Environment) -> None:
 def _after_fork_in_child() -> None:
     global _lock, _open
     inherited, _open, _lock = _open, {}, threading.RLock()
-    for environment in inherited.values():
-        environment.forked()
+    for key, environment in inherited.items():
+        if not environment.forked():
+            _stuck[key] = environment
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -14,12 +14,12 @@ from zlib import crc32
 
 import lmdb
 
-from localvault.errors import BadParameter, StoreBusy
+from localvault.errors import BadParameter
 from localvault.store.environment import Environment
 from localvault.store.faults import Restart
 from localvault.store.guard import Guard
 from localvault.store.layout import CHECK_SIZE, FULL, KEY_MAX, PIECE, PREFIX, next_piece
-from localvault.store.reading import Guarded, LmdbReadTxn, begin_late
+from localvault.store.reading import Guarded, LmdbReadTxn, begin_late, ended
 
 
 class LmdbWriteTxn(LmdbReadTxn):
@@ -145,17 +145,15 @@ class LmdbWriteTxn(LmdbReadTxn):
         self._number = txn.id()
 
     def _abort(self) -> None:
-        txn = self.detach()
+        txn = self.detach(ended)
         if txn is not None:
             txn.abort()
         self._gate.inside.discard(self)
 
     def _commit(self) -> None:
         while True:
-            if self._txn is None:
-                raise StoreBusy("the transaction could not go on: nothing was written")
             try:
-                self._txn.commit()
+                self._live().commit()
                 return
             except lmdb.MapFullError:
                 self._grow()

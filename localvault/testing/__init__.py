@@ -1,0 +1,1 @@
+"""For the tests of programs that embed localvault, and of engines that stand in for its parts."""

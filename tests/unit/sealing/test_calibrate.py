@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,3 +66,11 @@ def test_it_measures_this_machine() -> None:
     found = calibrate(0.05, memory_kib=64 * MIB)
     assert isinstance(found, KdfProfile)
     assert check_new(found, allow_weak=False)
+
+
+def test_memory_is_an_eighth_of_the_machines_unless_told_otherwise() -> None:
+    """At least 64 MiB and at most 2 GiB, whatever the machine; so one unlock leaves room for everything else."""
+    plenty = calibrate(60, **machine(1e9))
+    assert 64 * MIB <= plenty.memory_kib <= 2048 * MIB
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
+    assert plenty.memory_kib <= max(physical // 8, 64 * MIB)

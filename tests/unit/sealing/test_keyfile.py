@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -98,6 +99,18 @@ def test_no_file_and_no_key_file_are_told_apart(path: Path) -> None:
     path.write_bytes(b"-----BEGIN something else-----\n")
     path.chmod(0o600)
     with pytest.raises(UnlockFailed, match="not a key file"):
+        read_keyfile(path)
+
+
+def test_a_file_that_fails_while_it_is_read_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad disk, say: `UnlockFailed` with the system's reason."""
+    new_keyfile(path)
+
+    def fail(_handle: int, _buffers: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(keyfile.os, "readv", fail)
+    with pytest.raises(UnlockFailed, match="Input/output error"):
         read_keyfile(path)
 
 

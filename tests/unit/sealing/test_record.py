@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localvault.errors import NewerFormat, Tampered
+from localvault.errors import BadParameter, NewerFormat, Tampered, VaultClosed
 from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing.record import OVERHEAD, RecordSealer, digest
@@ -133,3 +133,20 @@ def test_a_digest_is_the_beginning_of_sha_256(record: bytes) -> None:
 def test_sealers_can_be_told_apart() -> None:
     """Callers keep batches by sealer; the hash says nothing about the key."""
     assert len({sealer(), sealer()}) == 2
+
+
+def test_a_wiped_batch_seals_no_more() -> None:
+    """`VaultClosed`; the scope's sealer goes on."""
+    scope = sealer()
+    batch = scope.batch()
+    batch.wipe()
+    with pytest.raises(VaultClosed):
+        batch.seal(3, b"key", b"value")
+    assert scope.open(3, b"key", scope.seal(3, b"key", b"value")) == b"value"
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_a_vault_id_has_16_bytes(size: int) -> None:
+    """Or two places could share their associated data."""
+    with pytest.raises(BadParameter):
+        sealer(vault_id=bytes(size))

@@ -58,10 +58,8 @@ def parse(text: str | bytes) -> dict[str, Any]:
     """
     try:
         members = json.loads(text, object_pairs_hook=_unique)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # JSONDecodeError and UnicodeDecodeError are ValueErrors, BadParameter is too
+    # JSONDecodeError and UnicodeDecodeError are ValueErrors; a nesting too deep is a RecursionError.
+    except (ValueError, RecursionError):
         raise BadParameter("the JSON Web Key is not a JSON object with each member once") from None
     if not isinstance(members, dict):
         raise BadParameter("the JSON Web Key is not a JSON object")
@@ -114,12 +112,9 @@ class Members:
         """Return a Base64urlUInt member; zero bytes in front are read, although RFC 7518 has them only in EC keys.
 
         Raises:
-            BadParameter: as for `octets`, or it is empty.
+            BadParameter: as for `octets`.
         """
-        data = self.octets(name, width)
-        if not data:
-            raise BadParameter(f"the member {name} of the JSON Web Key is empty")
-        return int.from_bytes(data, "big")
+        return int.from_bytes(self.octets(name, width), "big")
 
     def _get(self, name: str) -> object:
         try:

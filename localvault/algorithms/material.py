@@ -99,7 +99,7 @@ def import_key(
     secret = password.encode("utf-8", "surrogatepass") if isinstance(password, str) else password
     if isinstance(material, Mapping):
         return _import_jwk(dict(material), secret)
-    data = material.encode("utf-8", "surrogatepass") if isinstance(material, str) else bytes(material)
+    data = _bytes_of(material)
     if len(data) > MATERIAL_MAX:
         raise BadParameter(f"{len(data)} bytes are too long for a key: {MATERIAL_MAX} at most")
     if data.lstrip()[:1] == b"{":
@@ -107,6 +107,15 @@ def import_key(
     if b"-----BEGIN " in data:
         return _import_pem(data, secret)
     return _import_der(data, secret)
+
+
+def _bytes_of(material: object) -> bytes:
+    if isinstance(material, str):
+        return material.encode("utf-8", "surrogatepass")
+    try:
+        return bytes(memoryview(material))  # type: ignore[arg-type]  # what is no buffer raises TypeError here
+    except TypeError:
+        raise BadParameter("a key is imported from text, bytes or the mapping of a JSON Web Key") from None
 
 
 def _import_jwk(members: dict[str, Any], password: bytes | None) -> KeyMaterial:

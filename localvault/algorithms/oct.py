@@ -229,9 +229,8 @@ class OctKey(KeyMaterial):
         missing = BLOCK_BYTES - length % BLOCK_BYTES
         if algorithm == self._cbcpad:
             return bytes((missing,)) * missing  # PKCS#7 (RFC 5652, 6.3)
-        return bytes(
-            missing % BLOCK_BYTES
-        )  # Key Vault's plain CBC: zeros, and only where a block is incomplete
+        # Key Vault's plain CBC: zeros, and only where a block is incomplete.
+        return bytes(missing % BLOCK_BYTES)
 
     def _decrypt_cbc(self, algorithm: str, ciphertext: Buffer, iv: Buffer) -> bytes:
         context = Cipher(

@@ -93,7 +93,7 @@ def kind(der: bytes) -> Literal["private", "encrypted", "public"]:
         if second == OCTETS:
             _check_scheme(scheme)
             return "encrypted"
-    raise BadParameter("this is not the DER of a key")
+    raise BadParameter("this is no key in PEM, DER or JSON: the DER is something else")
 
 
 def _check_scheme(scheme: memoryview) -> None:
@@ -143,15 +143,15 @@ def read(data: memoryview) -> tuple[int, memoryview, memoryview]:
         BadParameter: it is cut off, or its length is not in the one form DER allows.
     """
     if len(data) < 2:
-        raise BadParameter("the DER breaks off")
+        raise BadParameter("this is no key in PEM, DER or JSON: read as DER, it breaks off")
     tag, length, start = data[0], data[1], 2
     if length >= 0x80:
         start = 2 + (length & 0x7F)
         length = int.from_bytes(data[2:start], "big")
         if not 3 <= start <= 6 or len(data) < start or length < 0x80 or data[2] == 0:
-            raise BadParameter("the DER has a malformed length")
+            raise BadParameter("this is no key in PEM, DER or JSON: read as DER, it has a malformed length")
     if len(data) < start + length:
-        raise BadParameter("the DER breaks off")
+        raise BadParameter("this is no key in PEM, DER or JSON: read as DER, it breaks off")
     return tag, data[start : start + length], data[start + length :]
 
 

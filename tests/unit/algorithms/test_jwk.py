@@ -149,3 +149,10 @@ def test_a_json_web_key_takes_no_password() -> None:
     """Whoever gives one believes something that is not so."""
     with pytest.raises(BadParameter):
         import_key(key("oct-256").private_jwk(), password="…")
+
+
+@pytest.mark.parametrize("material", [None, 5, 1 << 60, 1.5, [], [1, 2], object(), True])
+def test_what_is_neither_text_nor_bytes_nor_a_mapping_is_refused(material: Any) -> None:
+    """Also a number, which Python would turn into that many zero bytes."""
+    with pytest.raises(BadParameter, match="text, bytes or the mapping"):
+        import_key(material)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import lmdb
 
@@ -61,6 +63,17 @@ def fault(error: lmdb.Error, folder: str) -> VaultError | BadParameter:
     return Damaged(
         f"the data file is damaged: {error}", hint="run `localvault check`, then restore from a backup"
     )
+
+
+@contextmanager
+def told_if_full() -> Iterator[None]:
+    """Turn the operating system's ways of saying that there is no space, in the `with` block, into `StoreFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise full() from error
+        raise
 
 
 def full() -> StoreFull:

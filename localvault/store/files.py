@@ -17,10 +17,11 @@ from localvault.errors import VaultExists
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+SCRATCH = ".new."  # what the names of unfinished things begin with; a killed process may leave some behind
 
 
 def make_folder(folder: Path) -> bool:
-    """Make `folder` (its parent must be there), or take it over if it is there and empty; returns whether it was made.
+    """Make `folder` (its parent must be there) or take over an empty one; returns whether it was made.
 
     Raises:
         VaultExists: there is something in it, or it is not a folder.
@@ -29,7 +30,7 @@ def make_folder(folder: Path) -> bool:
     try:
         folder.mkdir(FOLDER_MODE)
     except FileExistsError:
-        if not folder.is_dir() or any(folder.iterdir()):
+        if not folder.is_dir() or not all(path.name.startswith(SCRATCH) for path in folder.iterdir()):
             raise VaultExists(
                 f"there is something at {folder} already", hint="choose a path where there is nothing yet"
             ) from None
@@ -75,13 +76,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def remove_scratch(folder: Path) -> None:
+    """Remove every unfinished thing in `folder`, whoever began it."""
+    for path in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
-def scratch_folder(near: Path, name: str) -> Iterator[Path]:
-    """Make a folder in `near` for the `with` block, with a hidden name that starts with `name`.
+def scratch_folder(near: Path) -> Iterator[Path]:
+    """Make a folder in `near` for the `with` block, with a hidden name.
 
     It may have been renamed when the block ends; otherwise it is removed with what is in it.
     """
-    folder = near / f".{name}.{secrets.token_hex(8)}"
+    folder = near / f"{SCRATCH}{secrets.token_hex(8)}"
     make_folder(folder)
     try:
         yield folder

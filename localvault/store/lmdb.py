@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from localvault.errors import Damaged, ReadOnlyVault, StoreBusy, VaultClosed, VaultExists
 from localvault.store.environment import DATA_FILE, Environment
-from localvault.store.faults import Restart
-from localvault.store.files import make_file, make_folder, scratch_folder, sync_folder
+from localvault.store.faults import Restart, told_if_full
+from localvault.store.files import make_file, make_folder, remove_scratch, scratch_folder, sync_folder
 from localvault.store.permissions import check_folder
 from localvault.store.protocol import WriteTxn
 from localvault.store.reading import GuardedReadTxn, LmdbReadTxn
@@ -52,14 +52,17 @@ class LmdbStore:
         """
         made = make_folder(folder)
         try:
-            with scratch_folder(folder, "new") as scratch:
+            with told_if_full(), scratch_folder(folder) as scratch:
                 _make_data_file(scratch, first)
                 _link(scratch / DATA_FILE, folder)
+            remove_scratch(folder)
             return cls(folder, attach(folder, read_only=False, trusted=True), read_only=False)
-        except BaseException:
+        except BaseException as error:
             if made:
                 with suppress(OSError):
                     folder.rmdir()
+            if isinstance(error, FileNotFoundError) and (folder / DATA_FILE).exists():
+                raise _overtaken(folder) from None  # and our own unfinished one was removed
             raise
 
     @classmethod
@@ -75,7 +78,10 @@ class LmdbStore:
             ReadOnlyVault: it cannot be written, and `read_only` was not asked for.
         """
         check_folder(folder)
-        return cls(folder, attach(folder, read_only=read_only), read_only=read_only)
+        store = cls(folder, attach(folder, read_only=read_only), read_only=read_only)
+        if not read_only:
+            remove_scratch(folder)
+        return store
 
     @property
     def read_only(self) -> bool:
@@ -149,7 +155,7 @@ class LmdbStore:
             raise VaultExists(
                 f"there is something at {target} already", hint="choose a path where there is nothing yet"
             )
-        with self.read(), scratch_folder(target.parent, target.name) as scratch:
+        with told_if_full(), self.read(), scratch_folder(target.parent) as scratch:
             environment = self._used()
             # The engine's compaction follows every pointer there is, and trusts them.
             if compact and environment.guard is not None and environment.problems(None):
@@ -184,5 +190,9 @@ def _link(data_file: Path, folder: Path) -> None:
     try:
         os.link(data_file, folder / DATA_FILE)
     except FileExistsError:
-        raise VaultExists(f"another process has just made a vault at {folder}") from None
+        raise _overtaken(folder) from None
     sync_folder(folder)
+
+
+def _overtaken(folder: Path) -> VaultExists:
+    return VaultExists(f"another process has just made a vault at {folder}")

@@ -9,11 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def start_python(program: str, *arguments: object, **options: object) -> subprocess.Popen[str]:
+def start_python(program: str, *arguments: object) -> subprocess.Popen[str]:
     """Start a program that sees the source tree; its standard output and input are pipes of text."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, **options)  # type: ignore[call-overload]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def run_python(program: str, *arguments: object) -> str:

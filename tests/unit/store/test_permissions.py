@@ -123,11 +123,11 @@ def test_a_new_file_is_there_completely_or_not_at_all(
 
 def test_a_scratch_folder_is_gone_unless_it_was_renamed(tmp_path: Path) -> None:
     """What is left in it goes with it; renamed, it stays."""
-    with scratch_folder(tmp_path, "name") as scratch:
+    with scratch_folder(tmp_path) as scratch:
         make_file(scratch / "file", b"")
-        assert scratch.name.startswith(".name.")
+        assert scratch.name.startswith(".")
     assert not scratch.exists()
-    with scratch_folder(tmp_path, "name") as scratch:
+    with scratch_folder(tmp_path) as scratch:
         scratch.rename(tmp_path / "kept")
     assert (tmp_path / "kept").is_dir()
     assert make_folder(tmp_path / "kept") is False

@@ -283,6 +283,12 @@ def test_only_the_right_old_passphrase_changes_it() -> None:
             change_passphrase(FULL, MASTER, old, new, allow_weak=True)
 
 
+def test_a_change_is_for_the_vault_the_header_belongs_to() -> None:
+    """With another vault's master key in hand it is refused, not wrapped."""
+    with pytest.raises(Tampered):
+        change_passphrase(FULL, MasterKey.generate(), PASSPHRASE, PASSPHRASE, allow_weak=True)
+
+
 def test_one_slot_that_cannot_be_tried_keeps_no_other_from_opening() -> None:
     """A weak passphrase slot beside a strong one, in either order, needs no permission for the strong one's."""
     strong = credentials.passphrase("strong")

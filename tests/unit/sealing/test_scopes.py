@@ -209,8 +209,10 @@ def test_after_a_wipe_nothing_opens() -> None:
     shared = scopes()
     sealer = shared.sealer("/secrets")
     record = sealer.seal(TABLE, KEY, b"x")
+    _sealer, key = shared._sealers["/secrets", 0]
     shared.wipe()
     for use in (
+        key.view,
         lambda: sealer.open(TABLE, KEY, record),
         lambda: sealer.seal(TABLE, KEY, b"x"),
         lambda: sealer.batch(),

@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localvault.errors import BadParameter, Damaged, LocalVaultError, NewerFormat, Tampered, UnlockFailed
+from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
-from localvault.sealing import credentials, transfer
+from localvault.sealing import credentials, slots, transfer
 from localvault.sealing.credentials import Credential
 from localvault.sealing.header import Header, add_slot, new_header, remove_slot
+from localvault.sealing.hkdf import expand
 from localvault.sealing.master import MasterKey
 from localvault.sealing.transfer import open_blob, parse, print_blob, seal_blob
+from localvault.sealing.wrap import wrap
 from localvault.testing.profiles import CHEAPEST
 
 MASTER = MasterKey(Locked.of(b"m" * 32))
@@ -152,6 +155,41 @@ def test_another_payload_of_the_vault_does_not_fit() -> None:
     for parts in ({"sealed": other.sealed, "nonce": other.nonce}, {"commitment": other.commitment}):
         with pytest.raises(Tampered):
             open_blob(print_blob(parsed._replace(**parts)), header=HEADER, master=MASTER)
+
+
+def test_a_blob_key_must_be_the_one_committed_to() -> None:
+    """Even where the payload's tag fits: AES-GCM alone would let one blob open differently for two people."""
+    blob_key, secret = Locked.of(b"b" * 32), slots.recovery_transfer_key(RECOVERY)
+    held = bytes(16)
+    stanza = transfer.Stanza(transfer.RECOVERY, held, wrap(secret, b"lvblob1\x03" + held, blob_key))
+    for commitment, fits in ((transfer._commitment(blob_key), True), (bytes(32), False)):
+        front = transfer._front([stanza], commitment)
+        sealer = XaesKey(expand(blob_key, b"localvault/blob/v1 payload"))
+        blob = print_blob(
+            transfer.Blob((stanza,), commitment, front, bytes(24), sealer.seal(bytes(24), b"x", front))
+        )
+        if fits:
+            assert open_blob(blob, recovery_key=RECOVERY) == b"x"
+        else:
+            with pytest.raises(Tampered):
+                open_blob(blob, recovery_key=RECOVERY)
+
+
+def test_the_passphrase_is_tried_last_wherever_it_stands() -> None:
+    """What costs nothing goes first: here the recovery key fits, and tells that the order was altered."""
+    parsed = parse(BLOB)
+    reordered = print_blob(parsed._replace(stanzas=parsed.stanzas[::-1]))
+    with pytest.raises(Tampered):
+        open_blob(reordered, passphrase=PASSPHRASE, recovery_key=RECOVERY)
+
+
+@pytest.mark.parametrize("size", [0, 1, 103])
+def test_a_stanza_of_any_kind_has_room_for_a_wrapped_key(size: int) -> None:
+    """Or the reader would step back."""
+    stanza = b"\x09" + size.to_bytes(2) + bytes(300)
+    content = b"lvbackup\0\x01\x01" + stanza
+    with pytest.raises(Damaged, match="size"):
+        parse(content + hashlib.sha256(content).digest())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,9 @@ def test_a_read_in_another_thread_is_waited_for(store: LmdbStore) -> None:
             done.wait(0.2)
             found.append(txn.get(OBJECTS, b"key"))
         while found[-1] is None:
+            time.sleep(
+                0.001
+            )  # threads that read without a pause keep the interpreter from the one that writes
             with store.read() as txn:
                 found.append(txn.get(OBJECTS, b"key"))
 

@@ -19,6 +19,7 @@ class FixedClock:
         self._micros = _START if now is None else (from_datetime(now, "now") or 0)
 
     def __call__(self) -> int:
+        """Return the time it shows."""
         return self._micros
 
     @property

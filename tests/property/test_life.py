@@ -25,10 +25,10 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from localvault.testing.profiles import CHEAPEST
 
 import localvault
 from localvault.testing.clock import FixedClock
+from localvault.testing.profiles import CHEAPEST
 
 PASSPHRASE = "the passphrase of a model"
 NAMES = st.sampled_from(["db", "DB", "api-key", "x", "a" * 127, "0"])

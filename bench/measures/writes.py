@@ -1,0 +1,104 @@
+"""Writing: one durable secret against one raw commit, and ten thousand at once.
+
+Relies on a folder on a real disk: in memory a sync costs nothing, and the ratio says nothing about a disk (the report
+names the file system). Promises: what was written is read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count, islice
+from pathlib import Path
+from time import perf_counter
+
+import localvault
+from bench import vaults
+from bench.figures import Figure, Goal, rate, slower
+from bench.peers.raw_lmdb import RawLmdb, difference
+from bench.setting import Setting
+from bench.timing import Spread, compare, repeat
+from bench.vaults import SECRETS
+
+_COMMITS = 10  # in one round
+_ROUNDS = 60
+_BULK_ROUNDS = 9
+_BULK = Goal(50_000, unit="a second", at_least=True)
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Yield the figures for writing, into a vault that holds 10,000 secrets."""
+    path = setting.of_size(SECRETS, "to write")
+    with vaults.open_vault(path) as vault:
+        yield _durable(setting, vault)
+        yield _bulk(setting, vault, "set_many", _set_many)
+        yield _bulk(setting, vault, "batch", _in_batch)
+
+
+def _durable(setting: Setting, vault: localvault.Vault) -> Figure:
+    setting.say("durable set against a raw LMDB commit")
+    fresh = vaults.values(1_000_000, first=10 * SECRETS)
+    peer = _raw_peer(setting.folder, vault, fresh)
+    compared = compare(
+        lambda: _time_sets(vault, list(islice(fresh, _COMMITS))),
+        lambda: peer.time_commits(_COMMITS),
+        setting.rounds(_ROUNDS),
+    )
+    peer.close()
+    note = f"one set writes {peer.entries} entries, {peer.size:,} bytes in all; so does the peer"
+    what = "durable `secrets.set`, against a raw synced commit of the same bytes"
+    return slower(what, 1.3, compared, "set", "commit", note)
+
+
+def _raw_peer(folder: Path, vault: localvault.Vault, fresh: Iterator[tuple[str, str]]) -> RawLmdb:
+    """Return a peer that commits what one `set` writes, found between two copies of the vault."""
+    before, after, raw = folder / "before", folder / "after", folder / "raw"
+    vault.secrets.set(*next(fresh))
+    vault.backup(before)
+    vault.secrets.set(*next(fresh))
+    vault.backup(after)
+    raw.mkdir()
+    peer = RawLmdb(raw, before, difference(before, after))
+    peer.verify()
+    return peer
+
+
+def _time_sets(vault: localvault.Vault, pairs: list[tuple[str, str]]) -> float:
+    put = vault.secrets.set
+    started = perf_counter()
+    for name, value in pairs:
+        put(name, value)
+    return (perf_counter() - started) / len(pairs)
+
+
+def _bulk(
+    setting: Setting,
+    vault: localvault.Vault,
+    name: str,
+    write: Callable[[localvault.Vault, list[tuple[str, str]]], None],
+) -> Figure:
+    setting.say(f"{name} of {SECRETS:,}")
+    starts = count((20 if write is _set_many else 200) * SECRETS, SECRETS)
+
+    def one_round() -> float:
+        pairs = list(vaults.values(SECRETS, first=next(starts)))
+        started = perf_counter()
+        write(vault, pairs)
+        seconds = perf_counter() - started
+        if any(vault.secrets.get(name).value != value for name, value in pairs[:: SECRETS // 10]):
+            raise AssertionError("what was written does not read back")
+        return seconds
+
+    seconds: Spread = repeat(one_round, setting.rounds(_BULK_ROUNDS))
+    what = "`set_many` of 10,000" if write is _set_many else "`batch()` of 10,000 `set`"
+    return rate(what, _BULK, SECRETS, seconds, "one transaction, one sync")
+
+
+def _set_many(vault: localvault.Vault, pairs: list[tuple[str, str]]) -> None:
+    vault.secrets.set_many(pairs)
+
+
+def _in_batch(vault: localvault.Vault, pairs: list[tuple[str, str]]) -> None:
+    put = vault.secrets.set
+    with vault.batch():
+        for name, value in pairs:
+            put(name, value)

@@ -4,7 +4,6 @@ Relies on py-lmdb, the version the vault itself uses. "The same bytes" is taken 
 after one `secrets.set`, the two copies are compared, and what was added or changed (the version, the object, the event,
 the nodes of the journal's tree …) is what this peer puts into its own store and commits. What makes it a strong peer:
 
-- One table, where the vault has one for each purpose and so dirties several trees' pages.
 - Filled beforehand with everything the vault holds, so that its tree is as deep.
 - Keys that the vault overwrites are overwritten, keys it appends are appended, the others are random, as there.
 - Keys and values are ready before the clock starts; the timed loop stands here, inline.
@@ -32,7 +31,7 @@ _COUNTER_KEYS = (
 class Put(NamedTuple):
     """One entry that a `secrets.set` added or changed."""
 
-    key: bytes  # behind one byte for the table
+    key: bytes  # its first byte is the table
     value: bytes
     is_new: bool
 
@@ -93,11 +92,8 @@ class RawLmdb:
 
 
 def _entries(copy: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield all entries of a vault's copy, each key behind one byte for its table."""
-    environment = lmdb.open(str(copy), readonly=True, lock=False, max_dbs=64)
-    with environment.begin() as txn:
-        tables = [name for name, _ in txn.cursor()]
-        for number, name in enumerate(tables):
-            with txn.cursor(environment.open_db(name, txn=txn, create=False)) as cursor:
-                yield from ((bytes((number,)) + key, value) for key, value in cursor)
+    """Yield all entries of a vault's copy; the first byte of a key is its table."""
+    environment = lmdb.open(str(copy), readonly=True, lock=False)
+    with environment.begin() as txn, txn.cursor() as cursor:
+        yield from cursor
     environment.close()

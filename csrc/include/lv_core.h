@@ -55,6 +55,28 @@ void lv_wipe(void *bytes, size_t length);
 /* 1 if the two are equal, else 0. Time depends on `length` alone. Either may be NULL only if `length` is 0. */
 LV_MUST_CHECK int lv_equal(const void *a, const void *b, size_t length);
 
+/* ---- pages ------------------------------------------------------------------------------------------------------ */
+
+/* What a walk came by. */
+struct lv_pages_count {
+    uint64_t branches;
+    uint64_t leaves;
+    uint64_t entries;
+};
+
+/* Whether a tree of pages is sound: 1, or 0 where anything is not. The form is that of LMDB's data format 0.9, with one
+ * tree, no value that has pages of its own, and at the end of every value the CRC-32 of its key (4 bytes). Numbers are in
+ * the machine's byte order.
+ *
+ * `file` holds `size` bytes, pages of `page_size` (a power of two from 4096 to 32768), and may change meanwhile: nothing
+ * outside it is read whatever it says. The tree begins with page `root`, `height` (below 32) levels above its leaves, has
+ * no page beyond `last_page`, and holds keys from `low` (`low_size` bytes, not NULL) up to below `high` (`high_size` bytes;
+ * NULL: no end). `seen` has a byte for each page up to `last_page`: one that is not 0 must not come up, and each that does
+ * is set to 1. The counts are added to. Time is about a microsecond a page. */
+LV_MUST_CHECK int lv_pages_sound(const uint8_t *file, size_t size, uint32_t page_size, uint64_t last_page,
+                                 uint64_t root, uint32_t height, const uint8_t *low, size_t low_size,
+                                 const uint8_t *high, size_t high_size, uint8_t *seen, struct lv_pages_count *count);
+
 /* ---- locked memory ----------------------------------------------------------------------------------------------
  *
  * A handle owns `size` bytes that

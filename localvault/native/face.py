@@ -106,13 +106,18 @@ def open_many(
     offsets, failed = array("q", [0]), list[int]()
     out = bytearray(tokens.nbytes)
     window, end = memoryview(out), 0
-    for index, token in enumerate(tokens):
-        size = len(token) - prefix_len - OVERHEAD
-        if size >= 0 and ring.opens(token, window[end : end + size]):
-            end += size
-        else:
-            failed.append(index)
-        offsets.append(end)
+    try:
+        for index, token in enumerate(tokens):
+            size = len(token) - prefix_len - OVERHEAD
+            if size >= 0 and ring.opens(token, window[end : end + size]):
+                end += size
+            else:
+                failed.append(index)
+            offsets.append(end)
+    except BaseException:
+        # What was opened before is not given out, nor left in this frame for reports that show its variables.
+        out[:] = bytes(len(out))
+        raise
     return Packed.trusted(window[:end], offsets), failed
 
 

@@ -26,16 +26,13 @@ from localvault.store.guard import Guard
 from localvault.store.metas import Meta
 from localvault.store.pagefile import PageFile
 from localvault.store.structure import Progress, find_problems
+from localvault.store.trust import Trust
 
 DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
 # Address space, not disk: the file grows page by page inside its map. 16 MiB hold some 10,000 secrets, so most vaults
 # never outgrow it; doubling from there replays a few transactions in the life of a large one.
 MAP_START = 16 << 20
 _TRANSACTIONS_MAX = 1022  # open at once for reading, over all processes; 64 bytes each in the lock file
-# After this many looks for each page of the file, checking all of it once is cheaper than going on looking; in a file
-# of more pages than the second number the pause would be felt (0.1 s), so there looking goes on.
-_LOOKS_PER_PAGE = 3
-_CHECKED_AT_ONCE = 4096
 _NOT_WRITTEN_MAX = (
     1 << 18
 )  # pages at the end of the file that may be missing (see `_set_guard`) and are looked for
@@ -56,6 +53,7 @@ class Environment:
         "identity",
         "read_only",
         "references",
+        "trust",
         "writer",
     )
 
@@ -86,6 +84,7 @@ class Environment:
             os.close(self._descriptor)
             raise
         self.gate = Gate(self._engine.begin)
+        self.trust = Trust(self.gate, self._trust_the_file)
         try:
             self._engine.reader_check()
             if not new:
@@ -200,16 +199,8 @@ class Environment:
     def _newest(self) -> Meta:
         return metas.newest(lambda offset, size: os.pread(self._descriptor, size, offset))
 
-    def consider_trust(self, guard: Guard) -> None:
-        """Check the whole file once looking at single pages has cost as much; needs an open transaction."""
-        if guard.visits < 0:
-            return
-        pages, meta = guard.pages, guard.newest()
-        if guard.visits < _LOOKS_PER_PAGE * meta.last_page:
-            return
-        guard.visits = -(1 << 60)
-        if meta.last_page < _CHECKED_AT_ONCE and not find_problems(pages, meta):
-            self.guard = None
+    def _trust_the_file(self) -> None:
+        self.guard = None
 
     def problems(self, progress: Progress | None) -> list[str]:
         """Return what is wrong with the state committed last; needs an open transaction."""

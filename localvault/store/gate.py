@@ -46,6 +46,11 @@ class Gate:
         self.begin = begin
         self.inside: set[Inside] = set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody waits for the transactions inside to end."""
+        return self.begin is self._begin
+
     def move(self, act: Callable[[], None]) -> None:
         """Run `act` while no transaction is open, keeping new ones waiting.
 
@@ -54,7 +59,7 @@ class Gate:
             VaultError: the gate was stopped.
         """
         with self._lock:
-            if self.begin is not self._begin:
+            if not self.is_open:
                 self.begin()
             self.begin = _closed
             try:

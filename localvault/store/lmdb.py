@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from localvault.errors import Damaged, ReadOnlyVault, StoreBusy, VaultClosed, VaultExists
+from localvault.errors import Damaged, NotAVault, ReadOnlyVault, StoreBusy, VaultClosed, VaultExists
 from localvault.store.environment import DATA_FILE, Environment
 from localvault.store.faults import Restart, told_if_full
 from localvault.store.files import make_file, make_folder, remove_scratch, scratch_folder, sync_folder
@@ -77,6 +77,7 @@ class LmdbStore:
             NewerFormat, Damaged: what is there cannot be read.
             ReadOnlyVault: it cannot be written, and `read_only` was not asked for.
         """
+        _check_data_file(folder)
         check_folder(folder)
         store = cls(folder, attach(folder, read_only=read_only), read_only=read_only)
         if not read_only:
@@ -172,6 +173,16 @@ class LmdbStore:
             sync_folder(scratch)
             scratch.rename(target)
             sync_folder(target.parent)
+
+
+def _check_data_file(folder: Path) -> None:
+    """Tell a folder that is no vault from an insecure one: /etc has links in it, and they are no fault of it."""
+    try:
+        (folder / DATA_FILE).lstat()
+    except FileNotFoundError:
+        raise NotAVault(f"there is no vault at {folder}") from None
+    except OSError:
+        return  # `check_folder` says what is wrong
 
 
 def _make_data_file(folder: Path, first: Callable[[WriteTxn], None] | None) -> None:

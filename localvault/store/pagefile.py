@@ -48,6 +48,12 @@ class PageFile:
                 raise damaged(number, "is missing: the file was cut off")
         return self._map[start:end]
 
+    def image(self) -> mmap.mmap:
+        """Return all pages there are now, as they are in the file: they may change while they are looked at."""
+        if os.fstat(self._descriptor).st_size > self._size:
+            self._remap()
+        return self._map
+
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset`, fewer at the end of the file."""
         return self._map[offset : offset + size]

@@ -277,7 +277,7 @@ class GuardedReadTxn(Guarded):
     def __enter__(self) -> GuardedReadTxn:
         super().__enter__()
         try:
-            self._environment.consider_trust(self._guard)
+            self._environment.trust.consider(self._guard, LmdbReadTxn(self._environment))
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -203,6 +203,7 @@ class GuardedWriteTxn(Guarded, LmdbWriteTxn):
         super().__enter__()
         try:
             self._guard.allow_writing()
+            self._environment.trust.consider(self._guard, LmdbReadTxn(self._environment))
         except BaseException:
             self.__exit__(Exception, None, None)
             raise

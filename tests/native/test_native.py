@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from localvault.store.environment import DATA_FILE
+from tests.support.stores import Pages, filled
+
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "csrc"
 PROGRAM = HERE / "test_mem.c"
+PAGES_PROGRAM = HERE / "test_pages.c"
 FLAGS = ["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 VARIANTS = {
     "plain": [],
@@ -31,11 +35,11 @@ def sources(variant: str) -> list[Path]:
     return files
 
 
-def build(variant: str, target: Path) -> subprocess.CompletedProcess[str]:
-    """Compiles the program with the compiler that built this Python."""
+def build(variant: str, target: Path, program: Path = PROGRAM) -> subprocess.CompletedProcess[str]:
+    """Compiles a program with the compiler that built this Python."""
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     includes = [f"-I{CSRC / 'include'}", f"-I{CSRC}"]
-    files = [str(file) for file in [PROGRAM, *sources(variant)]]
+    files = [str(file) for file in [program, *sources(variant)]]
     command = [*compiler, *FLAGS, *VARIANTS[variant], *includes, *files, "-o", str(target), "-lpthread"]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -63,3 +67,21 @@ def test_promise_of_the_header(program: Path, name: str) -> None:
     if name in available:
         done = subprocess.run([program, name], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("count", [20_000, pytest.param(3_000_000, marks=pytest.mark.fuzz)])
+def test_no_damage_leads_out_of_the_file(tmp_path: Path, count: int) -> None:
+    """The walk over pages reads nothing outside what it was given, whatever a few changed bytes say."""
+    filled(tmp_path / "vault", 300)
+    pages = Pages(tmp_path / "vault")
+    meta = pages.newest()
+    pages.close()
+    done = build("address", tmp_path / "program", PAGES_PROGRAM)
+    if done.returncode:
+        done = build("plain", tmp_path / "program", PAGES_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    facts = [meta.main.root, meta.main.depth - 1, meta.last_page, 1, count]
+    command = [tmp_path / "program", tmp_path / "vault" / DATA_FILE, *map(str, facts)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert 0 < int(ran.stdout) < count * 3 / 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localvault.store import environment
+from localvault.store import environment, trust
 from localvault.store.lmdb import LmdbStore
 from localvault.testing.store import StoreConformance
 
@@ -29,7 +29,7 @@ class TestStoreFoundOnDisk(StoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LmdbStore]:
         """An empty store."""
-        monkeypatch.setattr(environment, "_LOOKS_PER_PAGE", 1 << 40)
+        monkeypatch.setattr(trust, "_PAGES_A_LOOK", 0)
         LmdbStore.create(tmp_path / "vault").close()
         store = LmdbStore.open(tmp_path / "vault")
         yield store

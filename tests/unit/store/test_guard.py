@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localvault.errors import Damaged, VaultError
-from localvault.store import environment, guard
+from localvault.store import guard, trust
 from localvault.store.freepages import FreePages
 from localvault.store.guard import Guard
 from localvault.store.layout import PREFIX, Table
@@ -211,21 +211,10 @@ def test_a_damaged_file_keeps_its_guard(vault: Vault) -> None:
     store.close()
 
 
-def test_a_large_file_keeps_its_guard(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where checking everything would take long, single pages go on being looked at."""
-    monkeypatch.setattr(environment, "_CHECKED_AT_ONCE", 10)
-    store = vault.put(vault.content)
-    for _ in range(6):
-        for (table, key), value in vault.model.items():
-            assert _get(store, PREFIX[table] + key) == value
-    assert behind(store).guard is not None
-    store.close()
-
-
 @pytest.mark.parametrize("remembered", [0, 2, 1000])
 def test_a_deep_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: int) -> None:
     """With many branch pages, more than are kept parsed, the guard finds what the engine finds, in every direction."""
-    monkeypatch.setattr(environment, "_LOOKS_PER_PAGE", 1 << 40)
+    monkeypatch.setattr(trust, "_PAGES_A_LOOK", 0)
     monkeypatch.setattr(guard, "_REMEMBERED", remembered)
     keys = [b"%05d" % number + b"." * 150 for number in range(3000)]
     store = LmdbStore.create(tmp_path / "vault")

@@ -8,14 +8,16 @@ all together in `apply`, or not at all, and `apply` returns the digest of every 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Generic, TypeVar
 
-from localvault.sealing.record import BatchSealer, RecordSealer, digest
+from localvault.sealing.record import DIGEST_SIZE, BatchSealer, RecordSealer
 from localvault.sealing.scopes import Scopes
 from localvault.store.layout import Table
 from localvault.store.protocol import ReadTxn, WriteTxn
 
 T = TypeVar("T")
+Batches = dict[RecordSealer, BatchSealer]
 
 VAULT, OBJECTS, VERSIONS, AGENDA = (
     int(Table.VAULT),
@@ -26,7 +28,10 @@ VAULT, OBJECTS, VERSIONS, AGENDA = (
 HEADER_KEY = (
     b"header"  # in table `vault`: the one record that is not sealed, because it is what unlocks the rest
 )
-_DELETED = bytes(16)
+_DELETED = bytes(DIGEST_SIZE)
+# A change is kept under its table's byte and its key: one comparison puts two of them in the store's order.
+_TABLE = tuple(bytes((number,)) for number in range(256))
+_LENGTH = _TABLE  # of a key, in a byte too
 _BY_KIND = frozenset((OBJECTS, VERSIONS, AGENDA))  # tables whose keys begin with the kind byte
 
 
@@ -138,6 +143,10 @@ class Records:
         """
         return self._sealers.of(table, key).open(table, key, record)
 
+    def count(self, table: int) -> int:
+        """Return how many records the table has, without opening them; a mutation's own changes do not count."""
+        return self.txn.count(table)
+
     def exists(self, table: int, key: bytes) -> bool:
         """Return whether there is a record at `key`, without opening it."""
         return self._raw(table, key) is not None
@@ -148,40 +157,40 @@ class Mutation(Records):
 
     __slots__ = ("_batches", "_changes", "_write_txn")
 
-    def __init__(self, txn: WriteTxn, sealers: Sealers) -> None:
+    def __init__(self, txn: WriteTxn, sealers: Sealers, batches: Batches | None = None) -> None:
+        """`batches`: shared by all mutations of one transaction."""
         super().__init__(txn, sealers)
         self._write_txn = txn
-        self._changes: dict[tuple[int, bytes], bytes | None] = {}
-        self._batches: dict[RecordSealer, BatchSealer] = {}
+        self._changes: dict[bytes, bytes | None] = {}
+        self._batches: Batches = {} if batches is None else batches
         self._raw = self._pending
 
     def _pending(self, table: int, key: bytes) -> bytes | None:
-        place = (table, key)
+        place = _TABLE[table] + key
         return self._changes[place] if place in self._changes else self.txn.get(table, key)
 
     def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
         """Seal `plaintext` for its place, to be written by `apply`."""
-        self._changes[table, key] = self._batch(self._sealers.of(table, key)).seal(
-            table, key, plaintext, schema
-        )
+        record = self._batch(self._sealers.of(table, key)).seal(table, key, plaintext, schema)
+        self._changes[_TABLE[table] + key] = record
 
     def putter(self, table: int, key: bytes) -> Callable[[bytes, bytes], None]:
         """Return a quicker `put(key, plaintext)` for many records of the table and scope `key` belongs to."""
-        changes = self._changes
+        changes, start = self._changes, _TABLE[table]
         seal = self._batch(self._sealers.of(table, key)).seal
 
         def put(key: bytes, plaintext: bytes) -> None:
-            changes[table, key] = seal(table, key, plaintext)
+            changes[start + key] = seal(table, key, plaintext)
 
         return put
 
     def put_header(self, header: bytes) -> None:
         """Put the vault's header, which carries its own authentication, in place as it is."""
-        self._changes[VAULT, HEADER_KEY] = header
+        self._changes[_TABLE[VAULT] + HEADER_KEY] = header
 
     def delete(self, table: int, key: bytes) -> None:
         """Remove the record at `key`, in `apply`."""
-        self._changes[table, key] = None
+        self._changes[_TABLE[table] + key] = None
 
     def apply(self) -> bytes:
         """Write everything into the transaction, in key order, and return the digests for the journal's event.
@@ -189,23 +198,25 @@ class Mutation(Records):
         Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
         """
         parts: list[bytes] = []
-        changes, txn = self._changes, self._write_txn
+        tell = parts.append
+        put, delete = self._write_txn.put, self._write_txn.delete
+        changes = self._changes
         for place in sorted(changes):
-            table, key = place
-            record = changes[place]
+            record, table, key = changes[place], place[0], place[1:]
             if record is None:
-                txn.delete(table, key)
-                parts += (bytes((table, len(key))), key, _DELETED)
+                delete(table, key)
+                written = _DELETED
             else:
-                txn.put(table, key, record)
-                parts += (bytes((table, len(key))), key, digest(record))
+                put(table, key, record)
+                written = sha256(record).digest()[:DIGEST_SIZE]  # `sealing.record.digest`, written out
+            tell(place[:1] + _LENGTH[len(key)] + key + written)
         changes.clear()
         return b"".join(parts)
 
     def _batch(self, sealer: RecordSealer) -> BatchSealer:
         batch = self._batches.get(sealer)
         if batch is None:
-            # One derived key for all records this operation writes in one scope; the batch's 128 random bits and
-            # its counter keep every nonce apart (C2SP XAES-256-GCM takes any nonce of 192 bits).
+            # One derived key for all records this transaction writes in one scope; the batch's random bits and its
+            # counter keep every nonce apart (C2SP XAES-256-GCM takes any nonce of 192 bits).
             batch = self._batches[sealer] = sealer.batch()
         return batch

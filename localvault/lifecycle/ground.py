@@ -34,7 +34,7 @@ class Blobs(Protocol):
 class Ground:
     """The door, the name index and what is remembered of heads and settings, shared by all rooms of one vault."""
 
-    __slots__ = ("agenda", "blobs", "door", "heads", "home", "index", "settings_memo")
+    __slots__ = ("_settings", "agenda", "blobs", "door", "heads", "home", "index", "settings_memo")
 
     def __init__(
         self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings
@@ -43,6 +43,7 @@ class Ground:
         self.index = index
         self.agenda = agenda
         self.blobs = blobs
+        self._settings = settings
         self.home: Home = settings.home
         self.heads: Memo[Head] = Memo(decode_head, _HEADS_REMEMBERED)
         self.settings_memo: Memo[Settings] = Memo(decode_settings, 1)
@@ -51,8 +52,8 @@ class Ground:
         """Return the settings as this transaction sees them; another process may have changed them."""
         settings = records.remembered(VAULT, SETTINGS_KEY, self.settings_memo)
         assert settings is not None, "a vault is created together with its settings"
-        if settings.home != self.home:
-            self.home = settings.home
+        if settings is not self._settings:
+            self._settings, self.home = settings, settings.home
         return settings
 
     def close(self) -> None:

@@ -57,13 +57,21 @@ class LmdbWriteTxn(LmdbReadTxn):
         if not 0 < len(key) <= KEY_MAX:
             raise BadParameter(f"a key of the store has 1 to {KEY_MAX} bytes")
         place = PREFIX[table] + key
+        if len(value) >= PIECE:
+            self._put_long(place, value)
+        # Most keys are new, and then there are no pieces of an old value: the engine says so in the same step.
+        elif not self._store_new(place, value):
+            old = self._stored(place)
+            if old is not None and len(old) == FULL:
+                self._drop_pieces(place)
+            self._store(place, value)
+
+    def _put_long(self, place: bytes, value: bytes) -> None:
         old = self._stored(place)
         if old is not None and len(old) == FULL:
             self._drop_pieces(place)
-        if len(value) >= PIECE:
-            self._store_pieces(place, value)
-            value = value[:PIECE]
-        self._store(place, value)
+        self._store_pieces(place, value)
+        self._store(place, value[:PIECE])
 
     def delete(self, table: int, key: bytes) -> bool:
         """Remove `key`; see `protocol.WriteTxn`."""
@@ -113,6 +121,21 @@ class LmdbWriteTxn(LmdbReadTxn):
             more = stored is not None and len(stored) == FULL
             if stored is not None:
                 self._drop(place)
+
+    def _store_new(self, place: bytes, value: bytes) -> bool:
+        """Store `value` unless there is something at `place`; returns whether it was stored."""
+        stored = value + crc32(place).to_bytes(CHECK_SIZE, byteorder)
+        try:
+            if not self._put(place, stored, overwrite=False):
+                return False
+        except lmdb.MapFullError:
+            self._changes.append((place, stored))
+            self._grow()
+        except lmdb.Error as error:
+            raise self._fault(error) from error
+        else:
+            self._changes.append((place, stored))
+        return True
 
     def _store(self, place: bytes, value: bytes) -> None:
         stored = value + crc32(place).to_bytes(CHECK_SIZE, byteorder)
@@ -208,6 +231,10 @@ class GuardedWriteTxn(Guarded, LmdbWriteTxn):
             self.__exit__(Exception, None, None)
             raise
         return self
+
+    def _store_new(self, place: bytes, value: bytes) -> bool:
+        self._guard.reach(place)
+        return super()._store_new(place, value)
 
     def _store(self, place: bytes, value: bytes) -> None:
         self._guard.reach(place)

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localvault.errors import BadParameter, DecryptionFailed, VaultClosed, VaultForked
+from localvault.native import fallback
 from localvault.native.face import XaesBatch, XaesKey
 from localvault.native.fallback import CACHED_KEYS
 from localvault.native.memory import Locked
@@ -184,19 +185,38 @@ def test_threads_never_use_each_others_derived_keys() -> None:
 
 
 def test_a_batch_counts_under_one_derived_key() -> None:
-    """Its nonces share the first 16 bytes and never repeat, and what it seals opens like any other."""
+    """Its nonces share the first 20 bytes and never repeat, and what it seals opens like any other."""
     key = key_of(os.urandom(32))
     batch = key.batch()
     sealed = [batch.seal(str(i).encode(), b"aad") for i in range(1000)]
-    assert {nonce[:16] for nonce, _ in sealed} == {batch.head}
-    assert [int.from_bytes(nonce[16:]) for nonce, _ in sealed] == list(range(1000))
+    assert {nonce[:20] for nonce, _ in sealed} == {batch.head}
+    assert [int.from_bytes(nonce[20:]) for nonce, _ in sealed] == list(range(1000))
     assert [key.open(nonce, ct, b"aad") for nonce, ct in sealed] == [str(i).encode() for i in range(1000)]
 
 
-def test_two_batches_have_nothing_in_common() -> None:
-    """Each draws its own 128 bits."""
+def test_batches_of_one_key_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each draws 64 bits of its own; so many share a derived key, and no more."""
+    monkeypatch.setattr(fallback, "BATCHES_A_KEY", 50)
     key = key_of(os.urandom(32))
-    assert len({key.batch().head for _ in range(500)}) == 500
+    heads = [key.batch().head for _ in range(500)]
+    assert len({head[12:] for head in heads}) == 500
+    assert [len({head[:12] for head in heads[at : at + 50]}) for at in range(0, 500, 50)] == [1] * 10
+    assert len({head[:12] for head in heads}) == 10
+
+
+def test_batches_of_two_keys_have_nothing_in_common() -> None:
+    """Not even the bits that derive."""
+    first, second = key_of(os.urandom(32)), key_of(os.urandom(32))
+    assert first.batch().head[:12] != second.batch().head[:12]
+
+
+def test_a_batch_does_not_count_round() -> None:
+    """After its last number it refuses, and repeats none."""
+    batch = key_of(os.urandom(32)).batch()
+    batch._next = iter([(1 << 32) - 1, 1 << 32]).__next__
+    batch.seal(b"", b"")
+    with pytest.raises(OverflowError):
+        batch.seal(b"", b"")
 
 
 def test_a_failed_open_into_leaves_zeros() -> None:

@@ -112,10 +112,10 @@ def test_a_newer_version_is_said() -> None:
 
 
 def test_a_batch_derives_one_key_and_repeats_no_nonce() -> None:
-    """Its records share the first 96 bits of the nonce; all nonces differ, also from another batch's."""
+    """Its records share the first 160 bits of the nonce; all nonces differ, also from another batch's."""
     first, second = sealer().batch(), sealer().batch()
     records = [batch.seal(3, b"key", b"value") for _ in range(100) for batch in (first, second)]
-    assert len({record[8:20] for record in records}) == 2
+    assert len({record[8:28] for record in records}) == 2
     assert len({record[8:32] for record in records}) == 200
 
 

@@ -20,7 +20,7 @@ from localvault.errors import (
     VaultClosed,
     VaultError,
 )
-from localvault.store import faults
+from localvault.store import environment, faults
 from localvault.store.faults import fault
 from localvault.store.layout import Table
 from localvault.store.lmdb import LmdbStore
@@ -77,10 +77,11 @@ def test_a_write_cut_short_is_a_full_disk_if_there_is_no_room(
 
 def test_no_address_space_to_grow_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the map cannot grow nothing is written, everything says so, and the vault opens again."""
+    monkeypatch.setattr(environment, "MAP_START", 1 << 20)
     store = LmdbStore.create(tmp_path / "vault", lambda txn: txn.put(Table.OBJECTS, b"key", b"value"))
     monkeypatch.setattr(behind(store), "_map_size", 1 << 60)
     with pytest.raises(VaultError):
-        store.transact(lambda txn: txn.put(Table.OBJECTS, b"large", bytes(17 << 20)))
+        store.transact(lambda txn: txn.put(Table.OBJECTS, b"large", bytes(2 << 20)))
     with pytest.raises(VaultError), store.read():
         pass
     store.close()

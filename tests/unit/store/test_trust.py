@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from localvault.errors import VaultError
-from localvault.store import trust
+from localvault.store import environment, trust
 from localvault.store.layout import Table
 from localvault.store.lmdb import LmdbStore
 from localvault.store.structure import find_problems
@@ -58,10 +59,9 @@ def test_both_walks_agree(
 
 
 def _use(store: LmdbStore, until: Callable[[], bool]) -> None:
-    """Look at single pages until `until()`, or far more often than it takes."""
-    for _ in range(100_000):
-        if until():
-            return
+    """Look at single pages until `until()`, or far longer than it takes."""
+    deadline = time.monotonic() + 120
+    while not until() and time.monotonic() < deadline:
         with store.read() as txn:
             txn.get(OBJECTS, b"no such key")
 
@@ -70,6 +70,7 @@ def _use(store: LmdbStore, until: Callable[[], bool]) -> None:
 def store(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LmdbStore]:
     """A store just opened, whose file counts as a large one."""
     monkeypatch.setattr(trust, "_AT_ONCE", 0)
+    monkeypatch.setattr(environment, "MAP_START", 16 << 20)
     put_data(tmp_path / "vault", content)
     opened = LmdbStore.open(tmp_path / "vault")
     yield opened
@@ -131,7 +132,7 @@ def test_who_grows_the_map_or_closes_does_not_wait_for_the_walk(
     def slow(pages: object, meta: object, go_on: Callable[[], bool] = lambda: True) -> bool | None:
         began.set()
         while go_on():
-            pass
+            time.sleep(0.001)
         asked.set()
         return None
 

@@ -124,16 +124,16 @@ class Records:
         return memo.put(key, record, self._sealers.of(table, key).open(table, key, record))
 
     def scan(self, table: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
-        """Yield `(key, opened record)` for every key with `prefix` from `start` on, in key order.
+        """Yield `(key, opened record)` for every key with `prefix`, a kind at least, from `start` on, in key order.
 
         A mutation's own changes are not among them.
 
         Raises:
             Tampered: as for `get`.
         """
-        sealers = self._sealers
+        opened = self._sealers.of(table, prefix).open  # one kind is one scope
         for key, record in self.txn.scan(table, prefix, start=start):
-            yield key, sealers.of(table, key).open(table, key, record)
+            yield key, opened(table, key, record)
 
     def open(self, table: int, key: bytes, record: bytes) -> bytes:
         """Return the plaintext of `record`, read from `key` of `table`.

@@ -24,13 +24,10 @@ def ids(now: int, *, after: bytes | None = None) -> Iterator[bytes]:
     The 48-bit millisecond and the 12 bits of rand_a together are a counter (RFC 9562, section 6.2, method 1, seeded
     with the sub-millisecond part); the 62 bits of rand_b are random, so ids of two processes do not meet.
     """
-    ticks, drawn = _first_tick(now, after), 1
+    ticks = _first_tick(now, after)
     while True:
-        millis, tick = divmod(ticks, _TICKS_PER_MS)
-        start = (millis & (1 << 48) - 1) << 80 | _VERSION_7 | tick << 64 | _VARIANT
-        # Twice as many at each turn, so that who wants one id pays for one; and no more than the millisecond has ticks.
-        count = min(drawn, _TICKS_PER_MS - tick)
-        drawn = min(2 * drawn, _AT_ONCE)
+        start = _without_random_bits(ticks)
+        count = min(_AT_ONCE, _TICKS_PER_MS - ticks % _TICKS_PER_MS)  # as many as the millisecond has ticks left
         pool = os.urandom(8 * count)
         for at in range(0, 8 * count, 8):
             yield (start | _from_bytes(pool[at : at + 8], "big") >> 2).to_bytes(ID_BYTES, "big")
@@ -40,7 +37,13 @@ def ids(now: int, *, after: bytes | None = None) -> Iterator[bytes]:
 
 def next_id(now: int, *, after: bytes | None = None) -> bytes:
     """Return one id of 16 bytes for the time `now` (µs) that sorts after `after`."""
-    return next(ids(now, after=after))
+    start = _without_random_bits(_first_tick(now, after))
+    return (start | _from_bytes(os.urandom(8), "big") >> 2).to_bytes(ID_BYTES, "big")
+
+
+def _without_random_bits(ticks: int) -> int:
+    millis, tick = divmod(ticks, _TICKS_PER_MS)
+    return (millis & (1 << 48) - 1) << 80 | _VERSION_7 | tick << 64 | _VARIANT
 
 
 def _first_tick(now: int, after: bytes | None) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from localvault.access.decide import OWNER
-from localvault.errors import BadParameter
+from localvault.errors import BadParameter, VaultExists
 from localvault.journal.entry import pack_fields
 from localvault.journal.head import Heads
 from localvault.journal.leaf import Fields
@@ -35,6 +35,8 @@ from localvault.sealing.master import MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile
 from localvault.sealing.scopes import Scopes
 from localvault.slots import read_header
+from localvault.store.environment import DATA_FILE
+from localvault.store.faults import told_if_full
 from localvault.store.lmdb import LmdbStore
 from localvault.store.protocol import WriteTxn
 from localvault.vault import Vault
@@ -78,13 +80,15 @@ def create(
     if (passphrase is None) == (keyfile is None):
         raise BadParameter("a vault is created with either a passphrase or a key file")
     master = MasterKey.generate()
-    credential = _new_credential(passphrase, keyfile)
+    with told_if_full():
+        credential = _new_credential(passphrase, keyfile)
     try:
         header = new_header(os.urandom(VAULT_ID_SIZE), master, credential, kdf=kdf, allow_weak=allow_weak)
         store = LmdbStore.create(folder, lambda txn: _furnish(txn, header, master, wanted, clock))
-    except BaseException:
-        if keyfile is not None:
-            Path(keyfile).unlink()  # it was made for this vault, and opens nothing
+    except BaseException as error:
+        # It was made for this vault and opens nothing; unless the disk failed when the vault had its name already.
+        if keyfile is not None and (isinstance(error, VaultExists) or not (folder / DATA_FILE).exists()):
+            Path(keyfile).unlink()
         raise
     finally:
         credential.wipe()
@@ -134,7 +138,11 @@ def open(
     finally:
         credential.wipe()
     parts = Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak)
-    parts.door.note(VAULT_OPEN, "/", {"slot": credential.kind_name})
+    try:
+        parts.door.note(VAULT_OPEN, "/", {"slot": credential.kind_name})
+    except BaseException:
+        parts.close()  # what was opened but cannot be told of is not handed out, and not left open
+        raise
     return Vault(parts)
 
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 
 from localvault.errors import Tampered
 from localvault.journal.entry import pack_fields, unpack_fields
-from localvault.journal.frames import Beginning, Mark, Position, Reading, SpoolFile, id_of
+from localvault.journal.frames import START, Beginning, Mark, Position, Reading, SpoolFile, id_of
 from localvault.journal.head import TREE
 from localvault.journal.leaf import Fields
 from localvault.journal.pen import Pen
@@ -106,13 +106,15 @@ class Spools:
                     path.name, "part of this spool is not what was written; the journal says from where on"
                 )
             elif spool_id is not None:
-                try:
+                sound = False
+                with suppress(OSError):
                     file = self._open(spool_id)
-                except OSError:
-                    file = None
-                if file is not None:
-                    file.close()
-                elif path.exists():
+                    if file is not None:
+                        try:
+                            sound = file.begin() is not None or file.finished(START)
+                        finally:
+                            file.close()
+                if not sound and path.exists():
                     yield Problem(
                         path.name, "this spool cannot be read, or does not begin as one of this vault"
                     )

@@ -205,15 +205,27 @@ class SpoolFile:
         os.close(self.descriptor)
 
     def remove(self) -> None:
-        """Remove and close the file, all of which is in the journal."""
-        self.path.unlink(missing_ok=True)
-        self.close()
+        """Remove and close the file, all of which is in the journal.
+
+        Raises:
+            OSError: it cannot be removed; it is closed, and whoever looks at it next removes it.
+        """
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            self.close()
 
     def set_aside(self) -> None:
-        """Close the file and keep it as `….bad`, for people to look at: part of it is not what was written."""
-        with suppress(FileNotFoundError):
-            self.path.rename(self.path.with_suffix(".bad"))
-        self.close()
+        """Close the file and keep it as `….bad`, for people to look at: part of it is not what was written.
+
+        Raises:
+            OSError: it cannot be renamed; it is closed.
+        """
+        try:
+            with suppress(FileNotFoundError):
+                self.path.rename(self.path.with_suffix(".bad"))
+        finally:
+            self.close()
 
 
 class Reading:
@@ -240,6 +252,7 @@ class Reading:
             if len(frame) < FRAME.size or (stop > len(chunk) and TAG_SIZE <= size <= FRAME_BYTES):
                 # No whole frame in hand: read on from its beginning, once.
                 if chunk and base == offset:
+                    self.flawed = self._belied(chunk, number)
                     return
                 chunk, base = os.pread(self._file.descriptor, min(_READ, self._end - offset), offset), offset
                 if len(chunk) < FRAME.size:
@@ -255,6 +268,29 @@ class Reading:
             offset, number, done = base + stop, number + 1, done + 1
             self.position = Position(offset, number)
             yield plaintext
+
+    def _belied(self, rest: bytes, number: int) -> bool:
+        """Whether `rest`, which begins with a longer frame than it holds, shows that the frame's length was altered.
+
+        What a writer killed in its write leaves is less than one frame: neither all of it nor the next one is there.
+        """
+        if self._opens(number, rest[FRAME.size :]):
+            return True
+        following = (number + 1).to_bytes(8)
+        at = rest.find(following, FRAME.size)
+        while at >= 0:
+            size, sealed = int.from_bytes(rest[at - 4 : at]), at + len(following)
+            if self._opens(number + 1, rest[sealed : sealed + size]):
+                return True
+            at = rest.find(following, at + 1)
+        return False
+
+    def _opens(self, number: int, sealed: bytes) -> bool:
+        try:
+            self._file.key.open(number, sealed)
+        except DecryptionFailed:
+            return False
+        return True
 
     def _blank(self, offset: int) -> bool:
         # After a loss of power a file may have grown without its last bytes: zeros, which no frame begins with.

@@ -39,8 +39,12 @@ _SETTLE_EVERY = (
     0.05  # seconds; a killed process leaves a note older by that much, which proves that much less
 )
 _AT_ONCE = 1024  # events of theirs that one mutation folds on the way
-_PENS_A_BATCH = 1 << 16  # transactions sealed under one derived key
 _ALL = 1 << 62
+
+
+def _not_written(fields: Fields) -> bool:
+    """Take an event where nothing can be written; see `Journal.note`."""
+    return False
 
 
 class Journal:
@@ -51,11 +55,9 @@ class Journal:
         self._store = store
         self._sealer = sealer
         self._spool = spool
-        self._spooled = spool.append
+        self._spooled = _not_written if store.read_only else spool.append
         self._spools = Spools(spool, sealer, clock)
         self._heads = Heads(sealer)
-        self._batch = sealer.batch()
-        self._pens = _PENS_A_BATCH
         self._noting = Noting(spool.folder, self._heads)
         self._gathering: tuple[int, WriteTxn, Pen] | None = None
         self._relieving = threading.Lock()
@@ -66,6 +68,9 @@ class Journal:
 
     def note(self, fields: Fields) -> None:
         """Write the event of an operation that wrote nothing; its result may be returned afterwards.
+
+        Does nothing where the store was opened read-only: nothing may be written there, and whoever asked for it has
+        been told that nothing done so is journalled.
 
         Raises:
             JournalUnavailable: it could not be written, and the result must be withheld.
@@ -264,12 +269,7 @@ class Journal:
         return pen
 
     def _pen(self, txn: WriteTxn) -> Pen:
-        # Write transactions come one at a time, so a batch sealer serves many of them: its counter never goes back,
-        # whether they commit or not. Deriving a new one each time would cost more than all it seals.
-        self._pens -= 1
-        if self._pens < 0:
-            self._batch, self._pens = self._sealer.batch(), _PENS_A_BATCH
-        return Pen(txn, self._heads, self._batch)
+        return Pen(txn, self._heads, self._sealer.batch())
 
     def _fold_all(self, txn: WriteTxn) -> None:
         self._fold(txn, living=True)

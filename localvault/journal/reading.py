@@ -36,11 +36,16 @@ class Wanted(NamedTuple):
         return (
             (self.operation is None or operation == self.operation)
             and (self.principal is None or principal == self.principal)
-            and (self.target is None or f"{target}/".startswith(self.target.rstrip("/") + "/"))
+            and (self.target is None or _below(target, self.target))
             and (self.result is None or result == self.result)
             and (self.since is None or time >= self.since)
             and (self.until is None or time < self.until)
         )
+
+
+def _below(target: str, scope: str) -> bool:
+    # An event has the name as it was asked for, and names compare without case: who reads `DB` has read `db`.
+    return f"{target}/".lower().startswith(scope.rstrip("/").lower() + "/")
 
 
 def read_events(

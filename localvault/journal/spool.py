@@ -161,7 +161,10 @@ class Spool:
             for file in self._all():
                 closing = self._drop(file)
                 if closing.folded >= closing.next:
-                    closing.remove()
+                    with suppress(
+                        OSError
+                    ):  # all of it is in the journal: whoever comes next removes the file
+                        closing.remove()
                 else:
                     closing.close()
             self._forks = -1

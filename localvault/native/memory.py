@@ -74,6 +74,15 @@ def wipe(buffer: Buffer) -> None:
     lib.lv_wipe(window, len(window))
 
 
+def wipe_bytes(data: bytes) -> None:
+    """Overwrites a `bytes` that the caller alone has and is about to drop, with zeros.
+
+    Python keeps them unchanged only so that they can be shared. Those of one byte and none always are, and stay.
+    """
+    if len(data) > 1:
+        lib.lv_wipe(ffi.from_buffer(data), len(data))
+
+
 def equal(a: Buffer, b: Buffer) -> bool:
     """Whether two byte strings are the same, in a time that depends on their lengths alone."""
     left, right = ffi.from_buffer(a), ffi.from_buffer(b)

@@ -58,11 +58,10 @@ def passphrase(value: str | bytes) -> Credential:
     secret = _encoded(unicodedata.normalize("NFC", value)) if isinstance(value, str) else Locked.of(value)
     if not 1 <= len(secret) <= PASSPHRASE_MAX:
         secret.wipe()
+        if not value:
+            raise BadParameter("a passphrase cannot be empty")
         raise BadParameter(
-            "a passphrase cannot be empty"
-            if not value
-            else f"a passphrase has at most {PASSPHRASE_MAX} bytes",
-            hint="use a key file for anything longer",
+            f"a passphrase has at most {PASSPHRASE_MAX} bytes", hint="use a key file for anything longer"
         )
     return Credential(PASSPHRASE, secret)
 

@@ -48,12 +48,12 @@ def new_keyfile(path: Path) -> Credential:
         raise BadParameter(f"there is no folder {path.parent} for the key file") from None
     try:
         _write(handle, line)
+        _sync_folder(path.parent)
     except OSError:
         path.unlink()
         raise
     finally:
         os.close(handle)
-    _sync_folder(path.parent)
     return credential
 
 

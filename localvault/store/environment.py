@@ -16,10 +16,18 @@ from threading import get_ident
 
 import lmdb
 
-from localvault.errors import Damaged, ReadOnlyVault, StoreBusy, VaultClosed, VaultError, VaultForked
+from localvault.errors import (
+    Damaged,
+    ReadOnlyVault,
+    StoreBusy,
+    StoreFull,
+    VaultClosed,
+    VaultError,
+    VaultForked,
+)
 from localvault.store import metas
-from localvault.store.faults import fault
-from localvault.store.files import make_file
+from localvault.store.faults import fault, told_if_full
+from localvault.store.files import make_file, scratch_folder
 from localvault.store.freepages import FreePages
 from localvault.store.gate import Gate
 from localvault.store.guard import Guard
@@ -29,9 +37,9 @@ from localvault.store.structure import Progress, find_problems
 from localvault.store.trust import Trust
 
 DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
-# Address space, not disk: the file grows page by page inside its map. 16 MiB hold some 10,000 secrets, so most vaults
-# never outgrow it; doubling from there replays a few transactions in the life of a large one.
-MAP_START = 16 << 20
+# Address space, not disk: the file grows page by page inside its map. 256 MiB hold some 200,000 secrets, so most vaults
+# never outgrow it; doubling from there replays a transaction or two in the life of a large one.
+MAP_START = 256 << 20
 _TRANSACTIONS_MAX = 1022  # open at once for reading, over all processes; 64 bytes each in the lock file
 _NOT_WRITTEN_MAX = (
     1 << 18
@@ -66,7 +74,7 @@ class Environment:
 
         Raises:
             NotAVault, NewerFormat, Damaged: what is there cannot be opened.
-            ReadOnlyVault, StoreBusy, VaultError: the operating system does not let it be opened.
+            ReadOnlyVault, StoreFull, StoreBusy, VaultError: the operating system does not let it be opened.
         """
         self.folder = str(folder)
         self.read_only = read_only
@@ -233,6 +241,8 @@ class Environment:
     def _shut(self) -> None:
         self._engine.close()
         os.close(self._descriptor)
+        # Its map holds a descriptor of the file, which would stay open until the collector comes by.
+        self.guard = None
 
     def forked(self) -> bool:
         """In a forked child: let nobody use what the parent has open; returns whether the file could be let go of.
@@ -266,16 +276,35 @@ def _make_lock_file(folder: Path, *, optional: bool) -> bool:
     """
     path = folder / LOCK_FILE
     try:
-        make_file(path)
+        while not os.path.lexists(path):
+            _new_lock_file(path)
+    except (OSError, StoreFull) as error:
+        if optional:
+            return False
+        if isinstance(error, StoreFull):
+            raise
+        raise ReadOnlyVault(
+            f"the vault's folder cannot be written to: {error.strerror}", hint="open it read-only"
+        ) from None
+    return not optional or os.access(path, os.R_OK | os.W_OK)
+
+
+def _new_lock_file(path: Path) -> None:
+    # The engine maps it. Left to the engine it has holes, and the first touch of one on a full disk ends the process
+    # (SIGBUS); so all of it is on the disk before it has its name. Writing it under its name could overwrite what
+    # another process has put there in between.
+    try:
+        with told_if_full(), scratch_folder(path.parent) as scratch:
+            make_file(
+                scratch / LOCK_FILE, bytes(64 * (_TRANSACTIONS_MAX + 2))
+            )  # as long as the engine makes it
+            os.link(scratch / LOCK_FILE, path)
     except FileExistsError:
-        return not optional or os.access(path, os.R_OK | os.W_OK)
-    except OSError as error:
-        if not optional:
-            raise ReadOnlyVault(
-                f"the vault's folder cannot be written to: {error.strerror}", hint="open it read-only"
-            ) from None
-        return False
-    return True
+        return  # another process was quicker
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise
+        # Another process took our unfinished one for a dead one's and removed it: once more.
 
 
 def _fitting(size: int, needed: int) -> int:

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from localvault.errors import VaultExists
@@ -25,7 +25,7 @@ def make_folder(folder: Path) -> bool:
 
     Raises:
         VaultExists: there is something in it, or it is not a folder.
-        OSError: it cannot be made.
+        OSError: it cannot be made; nothing of it is left.
     """
     try:
         folder.mkdir(FOLDER_MODE)
@@ -36,8 +36,12 @@ def make_folder(folder: Path) -> bool:
             ) from None
         folder.chmod(FOLDER_MODE)
         return False
-    folder.chmod(FOLDER_MODE)
-    sync_folder(folder.parent)
+    try:
+        folder.chmod(FOLDER_MODE)
+        sync_folder(folder.parent)
+    except BaseException:
+        folder.rmdir()
+        raise
     return True
 
 
@@ -86,12 +90,12 @@ def remove_scratch(folder: Path) -> None:
 def scratch_folder(near: Path) -> Iterator[Path]:
     """Make a folder in `near` for the `with` block, with a hidden name.
 
-    It may have been renamed when the block ends; otherwise it is removed with what is in it.
+    It may have been renamed when the block ends; otherwise it is removed with what is in it, as far as that can be
+    done: what the block did stands either way.
     """
     folder = near / f"{SCRATCH}{secrets.token_hex(8)}"
     make_folder(folder)
     try:
         yield folder
     finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)

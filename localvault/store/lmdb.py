@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from localvault.errors import Damaged, NotAVault, ReadOnlyVault, StoreBusy, VaultClosed, VaultExists
-from localvault.store.environment import DATA_FILE, Environment
+from localvault.store.environment import DATA_FILE, LOCK_FILE, Environment
 from localvault.store.faults import Restart, told_if_full
 from localvault.store.files import make_file, make_folder, remove_scratch, scratch_folder, sync_folder
 from localvault.store.permissions import check_folder
@@ -50,14 +50,19 @@ class LmdbStore:
             StoreFull: no space.
             OSError: the operating system does not let it be made.
         """
-        made = make_folder(folder)
+        with told_if_full():
+            made = make_folder(folder)
+        linked = False
         try:
             with told_if_full(), scratch_folder(folder) as scratch:
                 _make_data_file(scratch, first)
                 _link(scratch / DATA_FILE, folder)
+                linked = True
             remove_scratch(folder)
             return cls(folder, attach(folder, read_only=False, trusted=True), read_only=False)
         except BaseException as error:
+            if linked:
+                _take_back(folder)
             if made:
                 with suppress(OSError):
                     folder.rmdir()
@@ -202,7 +207,18 @@ def _link(data_file: Path, folder: Path) -> None:
         os.link(data_file, folder / DATA_FILE)
     except FileExistsError:
         raise _overtaken(folder) from None
-    sync_folder(folder)
+    try:
+        sync_folder(folder)
+    except BaseException:
+        _take_back(folder)
+        raise
+
+
+def _take_back(folder: Path) -> None:
+    """Remove a new data file, unless it has a lock file already: then another process may be using it."""
+    if not os.path.lexists(folder / LOCK_FILE):
+        with suppress(OSError):
+            (folder / DATA_FILE).unlink()
 
 
 def _overtaken(folder: Path) -> VaultExists:

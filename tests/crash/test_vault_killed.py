@@ -153,7 +153,7 @@ class Story:
         if target.exists():
             assert_whole(target, self.model.passphrase)
             shutil.rmtree(target)
-        for left in self.copies.iterdir():
+        for left in self.copies.glob(".new.*"):  # not another copy of the same chapter
             shutil.rmtree(left)
 
 

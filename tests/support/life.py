@@ -344,14 +344,9 @@ def events_of(op: Op, outcome: Any = None) -> int:
         return sum(events_of(each, outcome[index]) for index, each in enumerate(op[1]))
     if op[0] == "gets":
         return int(op[2])
-    if op[0] == "rotate":
-        return 1 if outcome == NO_KEY else 2
     if op[0] == "unslot":
         return 2 if outcome else 1
-    return _EVENTS.get(op[0], 1)
-
-
-_EVENTS = {"slot": 2, "passphrase": 2}  # reading the slots is an operation of its own
+    return 1
 
 
 def seen(vault: Vault) -> Model:

@@ -17,7 +17,7 @@ from typing import Any
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode, generate, import_key
 from localvault.algorithms.public import PublicKey
-from localvault.algorithms.table import check_operations, check_shape
+from localvault.algorithms.table import OPERATIONS, check_operations, check_shape
 from localvault.door import Call
 from localvault.errors import BadParameter, KeyNotExportable
 from localvault.lifecycle.ground import Ground
@@ -142,19 +142,15 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             ObjectIsDeletedButRecoverable: a deleted key holds the name.
             StoreFull: no space; nothing was changed.
         """
+        target = self._objects.target(name)
         # Material is made before the transaction: an RSA key takes a second, and other writers need not wait for it.
-        size, curve = check_shape(kty, size, curve)
-        permitted = check_operations(kty, operations, curve=curve)
-        settable = _settable(tags, enabled, not_before, expires_on)
+        with self._ground.door.preparing(KEY_CREATE, target):
+            size, curve = check_shape(kty, size, curve)
+            permitted = check_operations(kty, operations, curve=curve)
+            settable = _settable(tags, enabled, not_before, expires_on)
+            made = generate(kty, size=size, curve=curve)
         return self._ground.door.write(
-            KEY_CREATE,
-            self._objects.target(name),
-            self._add,
-            name,
-            generate(kty, size=size, curve=curve),
-            permitted,
-            exportable,
-            settable,
+            KEY_CREATE, target, self._add, name, made, permitted, exportable, settable
         )
 
     def import_(
@@ -174,7 +170,8 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
 
         Args:
             name: as in `create`, like everything not named here.
-            material: PEM (text or bytes), DER, or a JSON Web Key (mapping, or its JSON as text or bytes).
+            material: PEM (text or bytes), DER, or a JSON Web Key (mapping, or its JSON as text or bytes). A public
+                key may encrypt, verify and wrap only.
             password: for encrypted PEM or DER.
 
         Raises:
@@ -182,11 +179,13 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             ObjectIsDeletedButRecoverable: a deleted key holds the name.
             StoreFull: no space; nothing was changed.
         """
-        key = import_key(material, password=password)
-        permitted = check_operations(key.kty, operations, curve=key.curve)
-        settable = _settable(tags, enabled, not_before, expires_on)
+        target = self._objects.target(name)
+        with self._ground.door.preparing(KEY_IMPORT, target):
+            key = import_key(material, password=password)
+            permitted = check_operations(key.kty, operations, curve=key.curve, public_only=not key.is_private)
+            settable = _settable(tags, enabled, not_before, expires_on)
         return self._ground.door.write(
-            KEY_IMPORT, self._objects.target(name), self._add, name, key, permitted, exportable, settable
+            KEY_IMPORT, target, self._add, name, key, permitted, exportable, settable
         )
 
     def get(self, name: str, version: str | None = None) -> Key:
@@ -203,10 +202,14 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
 
         Raises:
             KeyNotFound: no such key.
-            BadParameter: not a name an object can have, or a key of another type by now.
+            BadParameter: not a name an object can have, a public key, or a key of another type by now.
         """
-        made = self._material_like(name)
-        return self._ground.door.write(KEY_ROTATE, self._objects.target(name), self._rotate, name, made)
+        target = self._objects.target(name)
+        # As in `create`, before the transaction; `_rotate` looks again inside it.
+        with self._ground.door.preparing(KEY_ROTATE, target) as look:
+            kty, size, curve = look(lambda call, records: self._shape(call, records, name))
+            made = generate(kty, size=size, curve=curve)
+        return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, made)
 
     def export(
         self, name: str, version: str | None = None, *, access: KeyAccess, password: str | bytes | None = None
@@ -260,10 +263,16 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             operations=operations,
         )
 
-    def _material_like(self, name: str) -> KeyMaterial:
-        # A first look decides what to make, outside the transaction; `_rotate` looks again inside it.
-        traits = self.get(name).properties
-        return generate(traits.kty, size=traits.size, curve=traits.curve)
+    def _shape(self, call: Call, records: Records, name: str) -> tuple[str, int | None, str | None]:
+        """Return the type, size and curve of what `rotate` makes."""
+        _, found = self._objects.read_version(call, records, name, None)
+        if not _is_private(found):
+            raise BadParameter(
+                f"{name} is a public key, and a new one is made where its private part is kept",
+                hint="import the new public key",
+            )
+        kty, size, curve = found.traits[:3]
+        return kty, size, curve
 
     def _add(
         self,
@@ -325,11 +334,39 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
     def _deleted(self, properties: KeyProperties, deleted_on: int, purge_on: int) -> DeletedKey:
         return DeletedKey(properties, deleted_on, purge_on)
 
-    def _change_traits(self, traits: Any, operations: Iterable[str] | Unset) -> Any:
+    def _is_whole(self, traits: Any, body: Any) -> bool:
+        kty, size, curve, operations, exportable = traits
+        encoded, public_der = body
+        key = decode(encoded)
+        try:
+            return (
+                [key.kty, key.size, key.curve] == [kty, size, curve]
+                and key.public_der() == public_der
+                and isinstance(operations, list)
+                and set(operations) <= set(OPERATIONS)
+                and isinstance(exportable, bool)
+            )
+        finally:
+            key.wipe()
+
+    def _change_traits(self, version: Version, operations: Iterable[str] | Unset) -> Any:
         if isinstance(operations, Unset):
-            return traits
-        kty, size, curve, _, exportable = traits
-        return [kty, size, curve, list(check_operations(kty, operations, curve=curve)), exportable]
+            return version.traits
+        kty, size, curve, _, exportable = version.traits
+        if operations is None:
+            raise BadParameter(
+                "operations are a list of names", hint="leave them out to keep them as they are"
+            )
+        permitted = check_operations(kty, operations, curve=curve, public_only=not _is_private(version))
+        return [kty, size, curve, list(permitted), exportable]
+
+
+def _is_private(version: Version) -> bool:
+    key = decode(version.body[0])
+    try:
+        return key.is_private
+    finally:
+        key.wipe()
 
 
 def _settable(

@@ -67,8 +67,8 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
             "content_type": content_type,
             "tags": tags,
             "enabled": enabled,
-            "not_before": from_datetime(not_before, "not_before"),
-            "expires_on": from_datetime(expires_on, "expires_on"),
+            "not_before": not_before,
+            "expires_on": expires_on,
         }
         return self._ground.door.write(
             SECRET_SET, self._objects.target(name), self._set, name, value, settable
@@ -149,7 +149,14 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         settings = self._ground.settings(mutation)
         _check_value(value, settings.max_value_bytes)
         attributes = attr.new(
-            call.now, **settable, max_tags=settings.max_tags, tag_length=self._kind.tag_length
+            call.now,
+            enabled=settable["enabled"],
+            not_before=from_datetime(settable["not_before"], "not_before"),
+            expires_on=from_datetime(settable["expires_on"], "expires_on"),
+            content_type=settable["content_type"],
+            tags=settable["tags"],
+            max_tags=settings.max_tags,
+            tag_length=self._kind.tag_length,
         )
         head, added = self._objects.add_version(call, mutation, name, attributes, None, value)
         return Secret(SecretProperties(self._ground.home, head.name, added.id, attributes), value)
@@ -185,6 +192,9 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         self, name: str, version: bytes | None, attributes: Attributes, traits: Any
     ) -> SecretProperties:
         return SecretProperties(self._ground.home, name, version, attributes)
+
+    def _is_whole(self, traits: Any, body: Any) -> bool:
+        return traits is None and isinstance(body, str | bytes)
 
     def _deleted(self, properties: SecretProperties, deleted_on: int, purge_on: int) -> DeletedSecret:
         return DeletedSecret(properties, deleted_on, purge_on)

@@ -159,11 +159,14 @@ def to_pem(der: bytes, password: str | bytes | None) -> str:
     """Return a PKCS#8 PrivateKeyInfo as PEM text, encrypted under `password` if there is one.
 
     Raises:
-        BadParameter: an empty password.
+        BadParameter: an empty password, or one that UTF-8 cannot carry.
     """
     if password is None:
         return _armour("PRIVATE KEY", der)
-    secret = password.encode() if isinstance(password, str) else bytes(password)
+    try:
+        secret = password.encode() if isinstance(password, str) else bytes(password)
+    except UnicodeEncodeError:  # which would show the password
+        raise BadParameter("the password holds half of a surrogate pair, which UTF-8 cannot carry") from None
     if not secret:
         raise BadParameter(
             "an empty password protects nothing", hint="give one, or None to leave the key readable"

@@ -2,7 +2,7 @@
 
 Relies on `Blobs` for sealing. Promises: a blob restores names, version ids, attributes and traits exactly, into the
 same vault or, with a transfer passphrase or the recovery key, into another; it never overwrites; an altered blob is
-refused.
+refused, and so is one whose payload, made by whoever had that passphrase, is not such as `dump` makes.
 
 Payload, version 1: `[1, kind byte, name, settings, [[version id, attributes, traits, body], …]]` in msgpack, the
 versions in order, the last one current.
@@ -10,6 +10,7 @@ versions in order, the last one current.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -18,9 +19,14 @@ from localvault.door import Call
 from localvault.errors import BadParameter, Damaged, NewerFormat, ObjectAlreadyExists
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.objects import Objects, encode_version
+from localvault.model import attributes as attr
+from localvault.model.ids import ID_BYTES
 from localvault.records import OBJECTS, VERSIONS, Mutation, Records
 
 _PAYLOAD = 1
+IsWhole = Callable[
+    [Any, Any], bool
+]  # (traits, body) of a version: whether they are such as the kind has them
 
 
 def dump(call: Call, records: Records, objects: Objects, name: str) -> bytes:
@@ -38,15 +44,16 @@ def dump(call: Call, records: Records, objects: Objects, name: str) -> bytes:
     return payload
 
 
-def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes) -> Head:
-    """Restore an object from a payload that was authenticated; returns its head.
+def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes, is_whole: IsWhole) -> Head:
+    """Restore an object from a payload that opened under a key of this vault or of whoever made it; returns its head.
 
     Raises:
-        BadParameter: a backup of another kind of object.
+        BadParameter: a backup of another kind of object, or of a name no object can have.
+        Damaged: the payload is not one that `dump` makes.
         NewerFormat: a payload version this localvault does not know.
         ObjectAlreadyExists, ObjectIsDeletedButRecoverable: the name is in use; nothing was changed.
     """
-    name, settings, versions = _parse(objects, payload)
+    name, settings, versions = _parse(objects, payload, is_whole)
     call.target = objects.target(name)
     key, existing = objects.find_or_free(mutation, name)
     if existing is not None:
@@ -64,13 +71,33 @@ def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes) -> He
     return head
 
 
-def _parse(objects: Objects, payload: bytes) -> tuple[str, dict[str, Any] | None, list[list[Any]]]:
+def _parse(
+    objects: Objects, payload: bytes, is_whole: IsWhole
+) -> tuple[str, dict[str, Any] | None, list[list[Any]]]:
     try:
-        payload_version, kind, name, settings, versions = msgpack.unpackb(payload)
-    except ValueError:
-        raise Damaged("the backup opens but does not hold an object") from None
-    if payload_version != _PAYLOAD:
-        raise NewerFormat("the backup was made by a newer localvault", hint="update localvault, then restore")
-    if kind != objects.kind.byte:
-        raise BadParameter(f"this is not the backup of a {objects.kind.noun}")
-    return name, settings, versions
+        payload_version, *rest = msgpack.unpackb(payload)
+        if payload_version != _PAYLOAD:
+            raise NewerFormat(
+                "the backup was made by a newer localvault", hint="update localvault, then restore"
+            )
+        kind, name, settings, versions = rest
+        if kind != objects.kind.byte:
+            raise BadParameter(f"this is not the backup of a {objects.kind.noun}")
+        if _is_object(name, settings, versions, is_whole):
+            return name, settings, versions
+    except (TypeError, ValueError) as error:
+        if isinstance(error, BadParameter):
+            raise
+    raise Damaged("the backup opens but does not hold an object")
+
+
+def _is_object(name: object, settings: object, versions: list[list[Any]], is_whole: IsWhole) -> bool:
+    """Whether every part has its form: one that has not would be restored, and then break every list it is in."""
+    ids = set()
+    for version_id, attributes, traits, body in versions:
+        if not (isinstance(version_id, bytes) and len(version_id) == ID_BYTES):
+            return False
+        if not (attr.are_whole(attributes) and is_whole(traits, body)):
+            return False
+        ids.add(version_id)
+    return isinstance(name, str) and isinstance(settings, dict | None) and 0 < len(ids) == len(versions)

@@ -43,18 +43,23 @@ class AgendaVerbs:
         self._objects = {byte: Objects(ground, kind) for byte, kind in KINDS.items()}
 
     def upcoming(self) -> list[Entry]:
-        """Return everything on the agenda, the earliest first."""
+        """Return everything on the agenda, the earliest first.
+
+        Raises:
+            VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
+        """
         return self._ground.door.read(AGENDA_LIST, "/", self._upcoming)
 
     def run_due(self, now: datetime | None = None) -> list[Entry]:
         """Do everything that is due at `now` (the vault's clock unless given); returns what was done.
 
+        With purge protection, what is due only later than the vault's clock stays, whatever `now` says.
+
         Raises:
             BadParameter: `now` has no time zone.
             StoreFull, StoreBusy: what was done before is done; call again.
         """
-        moment = from_datetime(now, "now")
-        due = iter(self._ground.door.read(AGENDA_LIST, "/", self._due, moment))
+        due = iter(self._ground.door.read(AGENDA_LIST, "/", self._due, now))
         done: list[Entry] = []
         while part := list(islice(due, _AT_ONCE)):
             done += self._ground.door.write(AGENDA_RUN, "/", self._run, part)
@@ -65,8 +70,13 @@ class AgendaVerbs:
         call.count = len(entries)
         return entries
 
-    def _due(self, call: Call, records: Records, moment: int | None) -> list[Due]:
-        found = self._ground.agenda.due(records, call.now if moment is None else moment)
+    def _due(self, call: Call, records: Records, now: datetime | None) -> list[Due]:
+        moment = from_datetime(now, "now")
+        if moment is None:
+            moment = call.now
+        elif self._ground.settings(records).purge_protection:
+            moment = min(moment, call.now)  # else naming a later `now` would purge what `purge` refuses to
+        found = self._ground.agenda.due(records, moment)
         call.count = len(found)
         return found
 
@@ -76,7 +86,10 @@ class AgendaVerbs:
             name = deletion.purge_due(mutation, self._objects[due.kind], due)
             if name is not None:
                 done.append(self._named(due, name))
-        self._ground.agenda.done_before(mutation, part[-1].time)
+        # Somebody may have entered something earlier since `part` was read; it must stay in sight.
+        last = part[-1].time
+        left = set(self._ground.agenda.due(mutation, last)).difference(part)
+        self._ground.agenda.done_before(mutation, min((due.time for due in left), default=last))
         call.count = len(done)
         # The names go into the event's sealed part: a purge by the agenda is told as fully as one by hand.
         call.details = {"done": [f"{entry.action} {entry.target}" for entry in done]}

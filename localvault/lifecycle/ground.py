@@ -5,6 +5,8 @@ Relies on the door, the name index and the settings record. Promises: `close` fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgpack
@@ -55,6 +57,17 @@ class Ground:
         if settings is not self._settings:
             self._settings, self.home = settings, settings.home
         return settings
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """As `Door.batch`; if it is undone, objects get the URLs back that they had before it."""
+        home = self.home
+        try:
+            with self.door.batch():
+                yield
+        except BaseException:
+            self.home = home
+            raise
 
     def close(self) -> None:
         """Forget names, heads and settings."""

@@ -51,7 +51,7 @@ class Listing(Generic[T]):
         """Yield pages, from `continuation` (a page's own) on.
 
         Raises:
-            BadParameter: `continuation` is not one a page gave.
+            BadParameter: `continuation` is not one a page of such a list gave (when iterated).
         """
         start = None if continuation is None else _parse(continuation)
         while True:
@@ -61,11 +61,22 @@ class Listing(Generic[T]):
                 return
 
 
+def check_start(start: bytes | None, prefix: bytes, length: int) -> None:
+    """Check that a page of a list over keys of `length` bytes with `prefix` may begin at `start`.
+
+    Raises:
+        BadParameter: it is a place in another list: from there this one would look empty or begin anew.
+    """
+    if start is not None and (len(start) != length or not start.startswith(prefix)):
+        raise _foreign()
+
+
 def _parse(continuation: str) -> bytes:
     try:
-        start = bytes.fromhex(continuation)
+        return bytes.fromhex(continuation)
     except ValueError:
-        start = b""
-    if len(start) not in (16, 17):
-        raise BadParameter("this continuation was not given by a list of this vault")
-    return start
+        raise _foreign() from None
+
+
+def _foreign() -> BadParameter:
+    return BadParameter("this continuation was not given by a list of this kind")

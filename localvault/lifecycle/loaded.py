@@ -20,7 +20,7 @@ from localvault.lifecycle.objects import Objects
 from localvault.model.attributes import Attributes
 from localvault.model.hidden import Hidden
 from localvault.native.face import XaesKey
-from localvault.native.memory import Locked
+from localvault.native.memory import Locked, wipe_bytes
 from localvault.records import VERSIONS, Memo, Records
 from localvault.sealing.token import token_key
 
@@ -112,6 +112,14 @@ class LoadedKeys:
         loaded.check(head.name, operation, call.now)
         return head.name, version_id, loaded
 
+    def require(self, records: Records, name: str) -> None:
+        """Return if there is a key called `name`.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key.
+        """
+        self._objects.find(records, name)
+
     def of_token(
         self, records: Records, name: str, version_id: bytes, operation: str, now: int
     ) -> Loaded | None:
@@ -136,4 +144,11 @@ class LoadedKeys:
 
 
 def _decode(plaintext: bytes) -> Loaded:
-    return Loaded(*msgpack.unpackb(plaintext))
+    attributes, traits, body = msgpack.unpackb(plaintext)
+    try:
+        return Loaded(attributes, traits, body)
+    finally:
+        # The material stands in locked memory, or OpenSSL's, by now. Nobody else has these two: one was just opened,
+        # the other cut out of it; dropped as they are, both would stay in the heap until something overwrites them.
+        wipe_bytes(body[0])
+        wipe_bytes(plaintext)

@@ -24,6 +24,7 @@ from localvault.model.ids import next_id
 from localvault.model.names import check_name, version_bytes
 from localvault.records import OBJECTS, VERSIONS, Mutation, Records
 
+KEY_BYTES = 17
 _KEYS_REMEMBERED = 65_536
 
 

@@ -6,20 +6,23 @@ public method is one row of `operations`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+
+from msgpack import unpackb
 
 from localvault.door import Call
 from localvault.lifecycle import backup, deletion
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head, decode_head
 from localvault.lifecycle.kinds import Kind
-from localvault.lifecycle.listing import PAGE_SIZE, Listing
-from localvault.lifecycle.objects import Objects
+from localvault.lifecycle.listing import PAGE_SIZE, Listing, check_start
+from localvault.lifecycle.objects import KEY_BYTES, Objects, Version
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
+from localvault.model.ids import ID_BYTES
 from localvault.model.properties import Deleted, Properties
 from localvault.records import OBJECTS, Mutation, Records
 
@@ -127,10 +130,11 @@ class ObjectVerbs(Generic[P, D]):
             BadParameter: not a name an object can have, or an empty passphrase.
             NotFound: no such object.
         """
-        payload = self._ground.door.read(
-            self._kind.backup, self._objects.target(name), backup.dump, self._objects, name
-        )
-        return self._ground.blobs.seal(payload, passphrase)
+
+        def body(call: Call, records: Records) -> bytes:
+            return self._ground.blobs.seal(backup.dump(call, records, self._objects, name), passphrase)
+
+        return self._ground.door.read(self._kind.backup, self._objects.target(name), body)
 
     def restore(
         self, blob: bytes, *, passphrase: str | bytes | None = None, recovery_key: str | None = None
@@ -144,13 +148,18 @@ class ObjectVerbs(Generic[P, D]):
 
         Raises:
             UnlockFailed: the backup belongs to another vault and neither passphrase nor recovery key opens it.
-            Damaged, Tampered, NewerFormat: not a backup this version can read.
+            BadParameter: not a backup, or the other kind of object's.
+            Damaged, Tampered, NewerFormat: a backup this version cannot read.
             ObjectAlreadyExists, ObjectIsDeletedButRecoverable: the name is in use; nothing was changed.
         """
 
         def body(call: Call, mutation: Mutation) -> Head:
             return backup.load(
-                call, mutation, self._objects, self._ground.blobs.open(blob, passphrase, recovery_key)
+                call,
+                mutation,
+                self._objects,
+                self._ground.blobs.open(blob, passphrase, recovery_key),
+                self._is_whole,
             )
 
         head = self._ground.door.write(self._kind.restore, "/" + self._kind.collection, body)
@@ -171,8 +180,8 @@ class ObjectVerbs(Generic[P, D]):
         """Change properties of a version: the common part of each kind's `update`."""
         change: dict[str, Any] = {
             "enabled": enabled,
-            "not_before": _optional_time(not_before, "not_before"),
-            "expires_on": _optional_time(expires_on, "expires_on"),
+            "not_before": not_before,
+            "expires_on": expires_on,
             "tags": tags,
             "content_type": content_type,
         }
@@ -193,9 +202,13 @@ class ObjectVerbs(Generic[P, D]):
     def _deleted(self, properties: P, deleted_on: int, purge_on: int) -> D:
         raise NotImplementedError
 
-    def _change_traits(self, traits: Any, operations: Iterable[str] | Unset) -> Any:
+    def _change_traits(self, version: Version, operations: Iterable[str] | Unset) -> Any:
         """Return the traits of a version that is to be permitted `operations`."""
-        return traits
+        return version.traits
+
+    def _is_whole(self, traits: Any, body: Any) -> bool:
+        """Whether `traits` and `body`, which came in a backup, are such as a version of this kind has them."""
+        raise NotImplementedError
 
     # Bodies that run inside the door.
 
@@ -210,16 +223,19 @@ class ObjectVerbs(Generic[P, D]):
     ) -> P:
         head, found = self._objects.read_version(call, mutation, name, version)
         max_tags = self._ground.settings(mutation).max_tags
+        for date in ("not_before", "expires_on"):
+            change[date] = _optional_time(change[date], date)
         found.attributes = attr.changed(
             found.attributes, call.now, **change, max_tags=max_tags, tag_length=self._kind.tag_length
         )
-        found.traits = self._change_traits(found.traits, operations)
+        found.traits = self._change_traits(found, operations)
         head = self._objects.change_version(mutation, head, found)
         return self._properties(head.name, found.id, found.attributes, found.traits)
 
     def _versions(
         self, call: Call, records: Records, name: str, start: bytes | None, size: int
     ) -> _PageOf[P]:
+        check_start(start, b"", ID_BYTES)
         key, head = self._objects.find(records, name)
         page: _Items[P] = []
         for version in self._objects.versions(records, key, start):
@@ -231,31 +247,36 @@ class ObjectVerbs(Generic[P, D]):
         return page, None
 
     def _fetch_heads(self, start: bytes | None, size: int) -> _PageOf[P]:
-        heads, following = self._ground.door.read(
-            self._kind.list, "/" + self._kind.collection, self._heads, self._kind.byte, start, size
-        )
-        return [self._properties(h.name, None, h.attributes, h.traits) for h in heads], following
+        def item(plaintext: bytes) -> P:
+            name, _current, attributes, traits = unpackb(plaintext)[:4]  # a head is not needed whole
+            return self._properties(name, None, attributes, traits)
+
+        scope, byte = "/" + self._kind.collection, self._kind.byte
+        return self._ground.door.read(self._kind.list, scope, self._heads, item, byte, start, size)
 
     def _fetch_deleted(self, start: bytes | None, size: int) -> _PageOf[D]:
-        heads, following = self._ground.door.read(
-            self._kind.list_deleted,
-            "/" + self._kind.collection,
-            self._heads,
-            self._kind.byte.upper(),
-            start,
-            size,
-        )
-        return [self._deleted_of(head) for head in heads], following
+        def item(plaintext: bytes) -> D:
+            return self._deleted_of(decode_head(plaintext))
+
+        scope, byte = "/" + self._kind.collection, self._kind.byte.upper()
+        return self._ground.door.read(self._kind.list_deleted, scope, self._heads, item, byte, start, size)
 
     def _heads(
-        self, call: Call, records: Records, prefix: bytes, start: bytes | None, size: int
-    ) -> _PageOf[Head]:
-        page: _Items[Head] = []
+        self,
+        call: Call,
+        records: Records,
+        item: Callable[[bytes], T],
+        prefix: bytes,
+        start: bytes | None,
+        size: int,
+    ) -> _PageOf[T]:
+        check_start(start, prefix, KEY_BYTES)
+        page: _Items[T] = []
         for key, plaintext in records.scan(OBJECTS, prefix, start=start):
             if len(page) == size:
                 call.count = size
                 return page, key
-            page.append(decode_head(plaintext))
+            page.append(item(plaintext))
         call.count = len(page)
         return page, None
 

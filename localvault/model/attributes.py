@@ -10,9 +10,11 @@ microseconds: the form msgpack reads and writes without a copy, on the path of e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from localvault.errors import BadParameter
+from localvault.model.clock import EARLIEST, LATEST
 
 Attributes = list[Any]
 ENABLED, NOT_BEFORE, EXPIRES_ON, CREATED, UPDATED, CONTENT_TYPE, TAGS = range(7)
@@ -48,7 +50,7 @@ def new(
     checked = _check_tags(tags, max_tags, tag_length) if tags else None
     _check_content_type(content_type)
     _check_dates(not_before, expires_on)
-    return [bool(enabled), not_before, expires_on, now, now, content_type, checked]
+    return [_flag(enabled), not_before, expires_on, now, now, content_type, checked]
 
 
 def changed(
@@ -70,7 +72,7 @@ def changed(
     """
     result = list(attributes)
     if not isinstance(enabled, Unset):
-        result[ENABLED] = bool(enabled)
+        result[ENABLED] = _flag(enabled)
     if not isinstance(not_before, Unset):
         result[NOT_BEFORE] = not_before
     if not isinstance(expires_on, Unset):
@@ -91,18 +93,51 @@ def renewed(attributes: Attributes, now: int) -> Attributes:
 
     As in Key Vault the tags stay and the new version is enabled; it lives as long as the old one was made to live.
     """
-    lifetime = None if attributes[EXPIRES_ON] is None else attributes[EXPIRES_ON] - attributes[CREATED]
-    expires_on = None if lifetime is None else now + lifetime
+    expires_on = attributes[EXPIRES_ON]
+    if expires_on is not None:
+        # "Never" is often said as the last day of the year 9999, and no `datetime` lies after that.
+        expires_on = min(now + expires_on - attributes[CREATED], LATEST)
     return [True, None, expires_on, now, now, attributes[CONTENT_TYPE], attributes[TAGS]]
 
 
+def are_whole(attributes: object) -> bool:
+    """Whether `attributes`, which came from elsewhere, have the form `new` gives them; limits are the vault's own."""
+    if not isinstance(attributes, list) or len(attributes) != TAGS + 1:
+        return False
+    enabled, not_before, expires_on, created, updated, content_type, tags = attributes
+    return (
+        isinstance(enabled, bool)
+        and all(_is_moment(moment) for moment in (created, updated))
+        and all(moment is None or _is_moment(moment) for moment in (not_before, expires_on))
+        and isinstance(content_type, str | None)
+        and (
+            tags is None
+            or (isinstance(tags, dict) and all(isinstance(text, str) for text in chain(*tags.items())))
+        )
+    )
+
+
+def _is_moment(micros: object) -> bool:
+    return isinstance(micros, int) and not isinstance(micros, bool) and EARLIEST <= micros <= LATEST
+
+
+def _flag(enabled: object) -> bool:
+    if not isinstance(enabled, bool):
+        # None would disable and "false" enable: neither is what was meant.
+        raise BadParameter(f"enabled is True or False, not {type(enabled).__name__}")
+    return enabled
+
+
 def _check_tags(tags: Mapping[str, str], max_tags: int, tag_length: int) -> dict[str, str]:
+    given: object = tags  # whatever a caller without types handed in
+    if not isinstance(given, Mapping):
+        raise BadParameter(f"tags are a mapping of names to values, not {type(given).__name__}")
     if len(tags) > max_tags:
         raise BadParameter(
             f"{len(tags)} tags are more than the {max_tags} an object may have",
             hint="the vault's setting max_tags raises the limit",
         )
-    pairs: Iterable[tuple[object, object]] = tags.items()  # whatever a caller without types handed in
+    pairs: Iterable[tuple[object, object]] = tags.items()  # untyped likewise
     for name, value in pairs:
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadParameter("a tag's name and value are both text")

@@ -27,7 +27,9 @@ def ids(now: int, *, after: bytes | None = None) -> Iterator[bytes]:
     ticks = _first_tick(now, after)
     while True:
         start = _without_random_bits(ticks)
-        count = min(_AT_ONCE, _TICKS_PER_MS - ticks % _TICKS_PER_MS)  # as many as the millisecond has ticks left
+        count = min(
+            _AT_ONCE, _TICKS_PER_MS - ticks % _TICKS_PER_MS
+        )  # as many as the millisecond has ticks left
         pool = os.urandom(8 * count)
         for at in range(0, 8 * count, 8):
             yield (start | _from_bytes(pool[at : at + 8], "big") >> 2).to_bytes(ID_BYTES, "big")

@@ -69,6 +69,11 @@ def version_bytes(version: str) -> bytes:
     Raises:
         BadParameter: anything else.
     """
+    given: object = version  # whatever a caller without types handed in
+    if not isinstance(given, str):
+        raise BadParameter(
+            f"a version is text, not {type(given).__name__}", hint="a version is 32 hex digits"
+        )
     lowered = version.lower()
     if _VERSION.fullmatch(lowered) is None:
         raise BadParameter(f"{_shown(version)} is not a version", hint="a version is 32 hex digits")

@@ -42,7 +42,8 @@ class Packed:
         """Puts `data` (any contiguous buffer) and `offsets` (a sequence of int, or a buffer of native int64)
         together.
 
-        Raises `BadParameter` if the offsets are none, go back, or reach outside of the data.
+        Raises:
+            BadParameter: the offsets are none, go back, or reach outside of the data.
         """
         self._data = _as_bytes(data)
         self._offsets = _as_offsets(offsets)

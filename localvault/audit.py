@@ -72,5 +72,7 @@ class Audit:
         Raises:
             Tampered: an event was changed, removed, moved or added; the sentence names the first.
         """
+        with self._door.preparing(AUDIT_VERIFY, "/journal"):
+            head = self._journal.verify()
         self._door.note(AUDIT_VERIFY, "/journal")
-        return self._journal.verify()
+        return head

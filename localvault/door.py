@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter_ns
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from localvault.access.decide import OWNER, Access
 from localvault.errors import AccessDenied, BadParameter, LocalVaultError, VaultError
 from localvault.journal.journal import Fields, Journal
 from localvault.model.clock import Clock
 from localvault.operations import VAULT_BATCH, Operation
-from localvault.records import Mutation, Records, Sealers
+from localvault.records import Batches, Mutation, Records, Sealers
 from localvault.store.protocol import Store, WriteTxn
 
 P = ParamSpec("P")
@@ -28,6 +28,13 @@ T = TypeVar("T")
 
 # What ties the events of one request together; a face sets it for the request it serves.
 correlation: ContextVar[str | None] = ContextVar("localvault_correlation", default=None)
+
+
+class Look(Protocol):
+    """Reads for an operation that is being prepared."""
+
+    def __call__(self, body: Callable[[Call, Records], T]) -> T:
+        """Return `body(call, records)` on one snapshot."""
 
 
 class Call:
@@ -48,18 +55,19 @@ class Call:
 class _Batch:
     """An open `vault.batch()`: the one write transaction its thread's mutations share."""
 
-    __slots__ = ("broken", "count", "thread", "txn")
+    __slots__ = ("broken", "count", "sealers", "thread", "txn")
 
     def __init__(self, txn: WriteTxn) -> None:
         self.txn = txn
         self.thread = get_ident()
         self.count = 0
+        self.sealers: Batches = {}
         self.broken: VaultError | None = None
 
-    def run(self, attempt: Callable[[WriteTxn], T]) -> T:
+    def run(self, attempt: Callable[[WriteTxn, Batches], T]) -> T:
         """Run one operation in the batch; an error of the store itself (not of the operation) breaks the batch."""
         try:
-            result = attempt(self.txn)
+            result = attempt(self.txn, self.sealers)
         except VaultError as error:
             self.broken = error
             raise
@@ -131,8 +139,8 @@ class Door:
         started = perf_counter_ns()
         call = Call(self._clock())
 
-        def attempt(txn: WriteTxn) -> T:
-            mutation = Mutation(txn, self._sealers)
+        def attempt(txn: WriteTxn, batches: Batches | None = None) -> T:
+            mutation = Mutation(txn, self._sealers, batches)
             result = body(call, mutation, *args, **kwargs)
             writes = mutation.apply()
             self._journal.append(txn, self._fields(operation, target, call, started, "Success", None), writes)
@@ -181,11 +189,49 @@ class Door:
             raise
         self._journal.committed()
 
+    @contextmanager
+    def preparing(self, operation: Operation, target: str) -> Iterator[Look]:
+        """Authorise, in the `with` block, what an operation does before its transaction; its success is told later.
+
+        What fails there is journalled as the operation's own failure: a wrong passphrase tried is not to go unseen.
+        The block gets a function that reads for it, `look(body)`, as `read` does but for the event.
+
+        Raises:
+            AccessDenied: the principal may not; it has been journalled.
+        """
+        started = perf_counter_ns()
+        call = Call(self._clock())
+
+        def look(body: Callable[[Call, Records], T]) -> T:
+            batch = self._own_batch()
+            if batch is not None:
+                return body(call, Records(batch.txn, self._sealers))
+            with self._read() as txn:
+                return body(call, Records(txn, self._sealers))
+
+        try:
+            self._access.require(self._principal, operation.data_action, target)
+            yield look
+        except BaseException as error:
+            self._note_failure(operation, target, call, started, error)
+            raise
+
     def note(self, operation: Operation, target: str, details: dict[str, Any] | None = None) -> None:
-        """Journal an operation that needed no transaction of its own, such as opening the vault."""
+        """Authorise and journal an operation that needs no transaction of the door's, such as opening the vault.
+
+        Raises:
+            AccessDenied: the principal may not; it has been journalled.
+            JournalUnavailable: the event could not be written; what was asked for must not be done.
+        """
+        started = perf_counter_ns()
         call = Call(self._clock())
         call.details = details
-        self._journal.note(self._fields(operation, target, call, perf_counter_ns(), "Success", None))
+        try:
+            self._access.require(self._principal, operation.data_action, target)
+        except AccessDenied as error:
+            self._note_failure(operation, target, call, started, error)
+            raise
+        self._journal.note(self._fields(operation, target, call, started, "Success", None))
 
     def _own_batch(self) -> _Batch | None:
         batch = self._batch

@@ -6,6 +6,8 @@ the last slot is never removed; a recovery key is shown once and kept nowhere; a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from localvault.door import Call, Door
@@ -25,13 +27,18 @@ from localvault.store.protocol import ReadTxn
 class Slots:
     """The slots of one vault (`vault.slots`)."""
 
-    def __init__(self, door: Door, master: MasterKey, *, allow_weak: bool) -> None:
+    def __init__(self, door: Door, master: MasterKey, folder: Path, *, allow_weak: bool) -> None:
         self._door = door
         self._master = master
+        self._folder = folder
         self._allow_weak = allow_weak
 
     def list(self) -> list[SlotInfo]:
-        """Return what there is to tell of every slot: id, kind, label and how a passphrase is stretched."""
+        """Return what there is to tell of every slot: id, kind, label and how a passphrase is stretched.
+
+        Raises:
+            Damaged, Tampered: the slot list is not as the vault wrote it.
+        """
 
         def body(call: Call, records: Records) -> tuple[SlotInfo, ...]:
             slots = tuple(_read(call, records).describe(self._master))
@@ -53,20 +60,29 @@ class Slots:
         Raises:
             BadParameter: one of the above does not hold, or there are 64 slots already.
         """
-        return self._add(credentials.passphrase(passphrase), label, kdf)
+        return self._add(lambda: credentials.passphrase(passphrase), label, kdf)
 
     def add_keyfile(self, path: str | Path, *, label: str | None = None) -> SlotInfo:
         """Make a new key file at `path` (mode 0600; whoever holds it opens the vault) and add a slot that it opens.
 
         Raises:
-            BadParameter: there is something at `path`, or there are 64 slots already.
+            BadParameter: there is something at `path`, it is in the vault's own folder, or there are 64 slots already.
         """
-        credential = new_keyfile(Path(path))
-        try:
-            return self._add(credential, label, DEFAULT)
-        except BaseException:
-            Path(path).unlink()  # it was made for this slot, and opens nothing
-            raise
+        with ExitStack() as undo:
+
+            def make() -> Credential:
+                if Path(path).parent.resolve().is_relative_to(self._folder.resolve()):
+                    raise BadParameter(
+                        "a key file in the vault's own folder would open every copy of it",
+                        hint="keep it elsewhere, best on another medium",
+                    )
+                credential = new_keyfile(Path(path))
+                undo.callback(Path(path).unlink)  # it was made for this slot, and opens nothing without it
+                return credential
+
+            made = self._add(make, label, DEFAULT)
+            undo.pop_all()
+        return made
 
     def add_recovery_key(self, *, label: str | None = None) -> str:
         """Add a slot for a new recovery key and return the key, to be written down: it is shown this once.
@@ -75,7 +91,7 @@ class Slots:
             BadParameter: a label over 100 characters, or there are 64 slots already.
         """
         credential, text = credentials.new_recovery_key()
-        self._add(credential, label, DEFAULT)
+        self._add(lambda: credential, label, DEFAULT)
         return text
 
     def remove(self, slot_id: str) -> None:
@@ -87,6 +103,7 @@ class Slots:
         Raises:
             Conflict: it is the last one.
             BadParameter: there is no such slot.
+            Damaged, Tampered: the slot list is not as the vault wrote it.
         """
 
         def body(call: Call, mutation: Mutation) -> None:
@@ -102,31 +119,30 @@ class Slots:
             UnlockFailed: `old` opens no slot.
             BadParameter: `new` is empty or over 4096 bytes.
         """
-        before, after = credentials.passphrase(old), credentials.passphrase(new)
-        try:
-            # Stretching both takes a second, so it is done before the transaction, on the header as it is now.
-            header = self._header()
+        # Stretching both takes a second, so it is done before the transaction, on the header as it is now.
+        with self._door.preparing(PASSPHRASE_CHANGE, "/") as look, ExitStack() as wiping:
+            before = credentials.passphrase(old)
+            wiping.callback(before.wipe)
+            after = credentials.passphrase(new)
+            wiping.callback(after.wipe)
+            header = look(_read)
             made = change_passphrase(
                 header, self._master, before, after, kdf=kdf, allow_weak=self._allow_weak
             )
-        finally:
-            before.wipe()
-            after.wipe()
         self._door.write(PASSPHRASE_CHANGE, "/", _replace, header, made)
 
-    def _add(self, credential: Credential, label: str | None, kdf: KdfProfile) -> SlotInfo:
-        try:
-            header = self._header()
-            made = add_slot(
-                header, self._master, credential, kdf=kdf, label=label, allow_weak=self._allow_weak
-            )
-        finally:
-            credential.wipe()
+    def _add(self, make: Callable[[], Credential], label: str | None, kdf: KdfProfile) -> SlotInfo:
+        with self._door.preparing(SLOT_ADD, "/") as look:
+            credential = make()
+            try:
+                header = look(_read)
+                made = add_slot(
+                    header, self._master, credential, kdf=kdf, label=label, allow_weak=self._allow_weak
+                )
+            finally:
+                credential.wipe()
         self._door.write(SLOT_ADD, "/", _replace, header, made)
         return made.describe(self._master)[-1]
-
-    def _header(self) -> Header:
-        return self._door.read(SLOT_LIST, "/", _read)
 
 
 def read_header(txn: ReadTxn) -> Header:

@@ -6,12 +6,13 @@ past the first problem and changes nothing; a copy is complete under its final n
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from localvault.door import Call
-from localvault.errors import VaultError
+from localvault.errors import BadParameter, VaultError
 from localvault.journal.audit import Digests
 from localvault.journal.journal import Journal
 from localvault.lifecycle.ground import SETTINGS_KEY, Ground, encode_settings
@@ -20,7 +21,14 @@ from localvault.lifecycle.kinds import COLLECTIONS, KINDS
 from localvault.model.problem import Problem
 from localvault.model.settings import Settings, changed
 from localvault.native.features import report
-from localvault.operations import VAULT_BACKUP, VAULT_CHECK, VAULT_COMPACT, VAULT_GET, VAULT_UPDATE
+from localvault.operations import (
+    VAULT_BACKUP,
+    VAULT_CHECK,
+    VAULT_COMPACT,
+    VAULT_GET,
+    VAULT_UPDATE,
+    Operation,
+)
 from localvault.records import HEADER_KEY, OBJECTS, VAULT, VERSIONS, Mutation, Records
 from localvault.sealing.record import digest
 from localvault.store.layout import Table
@@ -51,7 +59,9 @@ class Upkeep:
         Raises:
             BadParameter: no such setting, or a value out of range; nothing was changed.
         """
-        return self._ground.door.write(VAULT_UPDATE, "/", self._configure, changes)
+        settings = self._ground.door.write(VAULT_UPDATE, "/", self._configure, changes)
+        self._ground.home = settings.home  # not before it is written
+        return settings
 
     def status(self) -> dict[str, Any]:
         """Return counts and sizes, and what the native core found on this machine."""
@@ -64,21 +74,36 @@ class Upkeep:
 
     def backup(self, path: Path) -> None:
         """Write a copy of the vault as it is at one moment into the new folder `path`, while others read and write."""
-        self._journal.fold()
-        self._ground.door.note(VAULT_BACKUP, "/")
-        self._store.backup(path)
+        self._copy(VAULT_BACKUP, path, self._store.backup)
 
     def compact(self, path: Path) -> None:
         """As `backup`, leaving out free pages and with them what was purged or overwritten."""
-        self._journal.fold()
-        self._ground.door.note(VAULT_COMPACT, "/")
-        self._store.compact(path)
+        self._copy(VAULT_COMPACT, path, self._store.compact)
+
+    def _copy(self, operation: Operation, path: Path, copy: Callable[[Path], None]) -> None:
+        door = self._ground.door
+        with door.preparing(operation, "/"):
+            self._check_place(path)
+            self._journal.fold()
+            with self._journal.copying(path):
+                copy(path)
+        try:
+            door.note(operation, "/")
+        except BaseException:
+            shutil.rmtree(path)  # a result whose event cannot be written is withheld
+            raise
+
+    def _check_place(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            raise BadParameter(f"there is no folder {path.parent} for the copy", hint="make it first")
+        if path.parent.resolve().is_relative_to(self._store.folder.resolve()):
+            # A vault's folder holds its own files and nothing else.
+            raise BadParameter("a copy cannot be inside the vault's own folder", hint="name another place")
 
     def _configure(self, call: Call, mutation: Mutation, changes: dict[str, Any]) -> Settings:
         settings = changed(self._ground.settings(mutation), changes)
         mutation.put(VAULT, SETTINGS_KEY, encode_settings(settings))
         call.details = changes
-        self._ground.home = settings.home
         return settings
 
     def _status(self, call: Call, records: Records) -> dict[str, Any]:

@@ -27,7 +27,12 @@ from localvault.upkeep import Progress, Upkeep
 
 
 class Vault:
-    """A vault in one folder, open and unlocked; a context manager. Several threads may share it."""
+    """A vault in one folder, open and unlocked; a context manager. Several threads may share it.
+
+    Whatever looks into the vault may, besides the errors it tells of, end with `VaultClosed` (after `close`),
+    `VaultForked` (in a forked child), `Damaged` or `Tampered` (the folder is not as the vault wrote it), `StoreBusy`
+    (other processes kept writing) or `JournalUnavailable` (its event could not be written, so there is no result).
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -37,7 +42,7 @@ class Vault:
         self.keys = Keys(parts.ground)
         self.audit = Audit(parts.door, parts.journal)
         self.agenda = AgendaVerbs(parts.ground)
-        self.slots = Slots(parts.door, parts.master, allow_weak=parts.allow_weak)
+        self.slots = Slots(parts.door, parts.master, parts.folder, allow_weak=parts.allow_weak)
 
     @property
     def path(self) -> Path:
@@ -86,10 +91,14 @@ class Vault:
             BadParameter: inside another batch.
             StoreFull, StoreBusy: nothing was written.
         """
-        return self._parts.door.batch()
+        return self._parts.ground.batch()
 
     def status(self) -> dict[str, Any]:
-        """Return what there is to tell of the vault as a whole, for people and JSON."""
+        """Return what there is to tell of the vault as a whole, for people and JSON.
+
+        Raises:
+            VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
+        """
         return {"path": str(self.path), "id": self.id} | self._upkeep.status()
 
     def check(self, progress: Progress | None = None) -> list[Problem]:
@@ -97,6 +106,9 @@ class Vault:
 
         It finds damage, alterations, and single records put back to an older state of themselves, and goes on past
         each. Writers go on meanwhile. `progress(done, total)` is called now and then.
+
+        Raises:
+            VaultClosed: the vault is closed; damage is no error here but an answer.
         """
         return self._upkeep.check(progress)
 
@@ -105,6 +117,7 @@ class Vault:
 
         Raises:
             VaultExists: there is something at `path`.
+            BadParameter: there is no folder to put it in, or that folder is the vault's own.
             StoreFull: no space; nothing is left at `path`.
         """
         self._upkeep.backup(Path(path))
@@ -114,6 +127,7 @@ class Vault:
 
         Raises:
             VaultExists: there is something at `path`.
+            BadParameter: there is no folder to put it in, or that folder is the vault's own.
             StoreFull: no space; nothing is left at `path`.
         """
         self._upkeep.compact(Path(path))

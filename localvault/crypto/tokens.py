@@ -47,6 +47,7 @@ class TokenVerbs(KeyUse):
         Raises:
             DecryptionFailed: not a token of this key, another context, or altered.
             NewerFormat: a token made by a newer localvault.
+            BadParameter: not an oct key.
             KeyNotFound, KeyDisabled, KeyOperationForbidden: the version may not.
         """
         return bytes(self.open_many(Packed.of((token,)), context).data)
@@ -55,7 +56,7 @@ class TokenVerbs(KeyUse):
         """Seal a token's plaintext again under the current version, without showing it to the caller.
 
         Raises:
-            DecryptionFailed, NewerFormat: as for `open`.
+            BadParameter, DecryptionFailed, NewerFormat: as for `open`.
             KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: a version may not.
         """
         return bytes(self.rewrap_many(Packed.of((token,)), context).data)
@@ -86,7 +87,7 @@ class TokenVerbs(KeyUse):
         """Open many tokens, of whatever versions, as one operation: all of them, or an error.
 
         Raises:
-            DecryptionFailed, NewerFormat, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `open`.
+            DecryptionFailed, NewerFormat, BadParameter, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `open`.
         """
 
         def body(call: Call, records: Records, packed: Packed) -> Packed:
@@ -108,8 +109,8 @@ class TokenVerbs(KeyUse):
         The plaintext stays in locked memory of the native core and never becomes a Python object.
 
         Raises:
-            DecryptionFailed, NewerFormat, KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden:
-                as for `rewrap`.
+            BadParameter, DecryptionFailed, NewerFormat: as for `rewrap`.
+            KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: likewise.
         """
 
         def body(call: Call, records: Records, packed: Packed) -> Packed:
@@ -127,7 +128,12 @@ class TokenVerbs(KeyUse):
         )
 
     def _keys_of_tokens(self, call: Call, records: Records) -> Callable[[bytes], XaesKey]:
-        """Return what finds the key of a version id; all in this call's one snapshot."""
+        """Return what finds the key of a version id; all in this call's one snapshot.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key, which a call without tokens is told too.
+        """
+        self._keys.require(records, self._name)
 
         def find(version_id: bytes) -> XaesKey:
             loaded = self._keys.of_token(records, self._name, version_id, "decrypt", call.now)

@@ -1,0 +1,26 @@
+"""A vault that holds the test keys, for tests that leave them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import localvault
+from localvault import Vault
+from localvault.testing.clock import FixedClock
+from localvault.testing.profiles import CHEAPEST
+from tests.support.keys import KINDS, key
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """Every key of `tests.support.keys`, imported under its own name."""
+    folder = tmp_path_factory.mktemp("held") / "v"
+    with localvault.create(
+        folder, passphrase="held", name="held", kdf=CHEAPEST, allow_weak=True, clock=FixedClock()
+    ) as vault:
+        for name, (kty, _, _) in KINDS.items():
+            own = key(name)
+            vault.keys.import_(name, own.private_jwk() if kty == "oct" else own.private_pem())
+        yield vault

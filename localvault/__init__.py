@@ -15,9 +15,12 @@ Importing this package loads none of its parts: each is loaded when it is first 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# What type checkers take for true under this name; the module `typing` would cost more than all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from localvault.crypto.client import Crypto
     from localvault.errors import (
         AccessDenied,

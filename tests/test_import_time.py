@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 
 import pytest
-
-LIMIT_US = 18_000  # 30 ms in all where a bare interpreter takes 12
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,18 +29,17 @@ def test_importing_it_loads_no_third_party_module() -> None:
     assert rooms.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("heavy", ["asyncio", "dataclasses", "inspect", "subprocess", "tempfile"])
+@pytest.mark.parametrize(
+    "heavy", ["asyncio", "dataclasses", "inspect", "re", "subprocess", "tempfile", "typing"]
+)
 def test_importing_it_loads_no_heavy_module(heavy: str) -> None:
     """Modules of the standard library that take milliseconds stay out as well."""
     assert heavy not in modules_after("import localvault") - modules_after("pass")
 
 
-def test_importing_it_is_quick() -> None:
-    """The best of ten, by Python's own measure, stays within the limit."""
-    times = []
-    for _ in range(10):
-        table = python("-X", "importtime", "-c", "import localvault").stderr
-        found = re.search(r"\|\s+(\d+) \| localvault$", table, re.MULTILINE)
-        assert found
-        times.append(int(found.group(1)))
-    assert min(times) < LIMIT_US
+def test_importing_it_loads_next_to_nothing() -> None:
+    """How long it takes is the benchmark's to say; here, that there is nothing that could take long."""
+    names = "import sys; print(*sys.modules)"
+    before = set(python("-I", "-c", names).stdout.split())
+    after = set(python("-I", "-c", f"import localvault; {names}").stdout.split())
+    assert len(after - before) <= 8, after - before

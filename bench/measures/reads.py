@@ -20,7 +20,7 @@ from bench.setting import Setting
 from bench.timing import compare
 from bench.vaults import SECRETS
 
-# In one round: long enough for the journal to fold what the reads left in the spool, so that its price is in each figure.
+# In one round: enough for the journal to fold what the reads left in the spool, so that its price is in each figure.
 READS = 8_000
 _ROUNDS = 30
 _GET = f"`secrets.get`, 64 B, {SECRETS:,} secrets"

@@ -13,6 +13,7 @@ from localvault.cli.objects import to_dict
 from localvault.cli.options import GlobalOptions, Group, options
 from localvault.cli.output import Column, waiting, write_object, write_rows
 from localvault.cli.parameters import moment as moment_of
+from localvault.cli.parameters import operation as operation_of
 from localvault.cli.text import moment
 from localvault.cli.unlock import open_vault
 from localvault.model.event import DENIED, FAILURE, SUCCESS
@@ -36,7 +37,9 @@ def audit() -> None:
 
 
 @audit.command("events")
-@click.option("--operation", metavar="NAME", help="Only this operation, such as SecretGet.")
+@click.option(
+    "--operation", type=operation_of, metavar="NAME", help="Only this operation, such as SecretGet."
+)
 @click.option("--principal", metavar="NAME", help="Only what this principal did.")
 @click.option("--target", metavar="PATH", help="Only what was done to this or below it, such as /secrets/db.")
 @click.option("--result", type=click.Choice([SUCCESS, FAILURE, DENIED]), help="Only what ended so.")

@@ -75,7 +75,7 @@ def decrypt(options: GlobalOptions, name: str, file: str, allow_rsa1_5: bool, ou
             **{field: _bytes(found, field) for field in fields if found.get(field) is not None},
             allow_rsa1_5=allow_rsa1_5,
         )
-    write_content(opened.plaintext, out)
+    write_content(options, "content", opened.plaintext, out)
 
 
 @click.command("sign", cls=Command)
@@ -142,7 +142,7 @@ def unwrap(
         opened = vault.crypto(name, _version_of(found)).unwrap_key(
             _text(found, "algorithm"), _bytes(found, "encrypted_key"), allow_rsa1_5=allow_rsa1_5
         )
-    write_bytes(opened.key, out, as_base64=as_base64)
+    write_bytes(options, "key", opened.key, out, as_base64=as_base64)
 
 
 @click.command("seal", cls=Command)
@@ -166,7 +166,7 @@ def seal(
     content = read_bytes(options, file, "the content")
     with open_vault(options) as vault:
         token = vault.crypto(name, version).seal(content, context.encode())
-    write_bytes(token, out, as_base64=as_base64)
+    write_bytes(options, "token", token, out, as_base64=as_base64)
 
 
 @click.command("open", cls=Command)
@@ -183,7 +183,7 @@ def open_(
     token = _read_token(options, file, from_text)
     with open_vault(options) as vault:
         opened = vault.crypto(name).open(token, context.encode())
-    write_content(opened, out)
+    write_content(options, "content", opened, out)
 
 
 @click.command("rewrap", cls=Command)
@@ -200,7 +200,7 @@ def rewrap(
     token = _read_token(options, file, as_base64)
     with open_vault(options) as vault:
         moved = vault.crypto(name).rewrap(token, context.encode())
-    write_bytes(moved, out, as_base64=as_base64)
+    write_bytes(options, "token", moved, out, as_base64=as_base64)
 
 
 def _digest(algorithm: str, content: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localvault.cli.failures import CannotUse
-from localvault.cli.inputs import read_bytes
+from localvault.cli.inputs import VALUE_MAX, read_bytes
 from localvault.cli.options import FILE, Command, GlobalOptions, options
 from localvault.cli.output import note, to_terminal, write_bytes, write_object
 from localvault.cli.parameters import out
@@ -39,7 +39,7 @@ def import_env(options: GlobalOptions, file: str, prefix: str) -> None:
     DB_PASSWORD becomes the secret DB-PASSWORD with the tag env=DB_PASSWORD, which `run` and `export-env` go by. A
     secret that has the value already gets no new version.
     """
-    variables, without = _parse(read_bytes(options, file, "the environment file"))
+    variables, without = _parse(read_bytes(options, file, "the environment file", limit=VALUE_MAX))
     names = _names(variables, prefix)
     with open_vault(options) as vault:
         report = _import(vault, {names[variable]: (variable, value) for variable, value in variables.items()})
@@ -47,8 +47,8 @@ def import_env(options: GlobalOptions, file: str, prefix: str) -> None:
     write_object(options, report | {"without_value": without}, counts)
     for variable in without:
         note(options, f"{variable} has no value and was left out")
-    if file != "-":
-        note(options, f"{file} still holds these values for all to read")
+    if file != "-" and variables:
+        note(options, f"{file} still holds these values in the clear")
 
 
 @click.command("export-env", cls=Command)
@@ -80,10 +80,11 @@ def export_env(
             vault, named, everything=everything, tags=tags, tagged=not (named or everything or tags)
         )
     texts = {variable: _text(variable, chosen[variable]) for variable in sorted(chosen)}
-    if options.json:
+    if options.json and out in (None, "-"):
         write_object(options, texts)
         return
-    write_bytes("".join(_line(variable, texts[variable], form) for variable in texts).encode(), out)  # fmt: skip
+    lines = "".join(_line(variable, texts[variable], form) for variable in texts)
+    write_bytes(options, "lines", lines.encode(), out)  # fmt: skip
 
 
 def _parse(data: bytes) -> tuple[dict[str, str], list[str]]:

@@ -61,7 +61,8 @@ def _understand(error: BaseException) -> tuple[int, str, str, str | None]:
     if isinstance(error, CannotRun):
         return error.code, "CannotRun", error.format_message(), None
     if isinstance(error, click.UsageError):
-        return USAGE, "Usage", error.format_message(), _usage_hint(error)
+        # click breaks some of its sentences over lines.
+        return USAGE, "Usage", " ".join(error.format_message().split()), _usage_hint(error)
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return INTERRUPTED, "Interrupted", "interrupted", None
     if isinstance(error, click.ClickException):

@@ -8,31 +8,46 @@ from __future__ import annotations
 
 import base64
 import os
+import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from localvault.cli.failures import CannotUse, warn
 from localvault.cli.options import GlobalOptions
 from localvault.cli.prompts import ask_twice
 
+VALUE_MAX: Final = 64 * 1024 * 1024  # bytes; no vault can be set to take more
+_LINE_MAX: Final = 64 * 1024  # of a passphrase, password or recovery key; the library's own limits are lower
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHY = "every process on this machine can read a command line, and shells keep it in their history"
 _HOW = "type it when asked, or give it on standard input or with --file"
 
 
-def read_bytes(options: GlobalOptions, file: str | Path, what: str) -> bytes:
-    """Return the content of `file`, of standard input if it is `-`."""
-    if str(file) != "-":
-        return Path(file).read_bytes()
-    options.claim_stdin(what)
-    return sys.stdin.buffer.read()
+def read_bytes(options: GlobalOptions, file: str | Path, what: str, *, limit: int | None = None) -> bytes:
+    """Return the content of `file`, of standard input if it is `-`.
+
+    Raises:
+        CannotUse: there are more than `limit` bytes; no more are read, so a device without an end does no harm.
+    """
+    if str(file) == "-":
+        options.claim_stdin(what)
+        data = _read(sys.stdin.buffer, limit)
+    else:
+        with Path(file).open("rb") as stream:
+            data = _read(stream, limit)
+    if limit is not None and len(data) > limit:
+        raise CannotUse(f"{what} has more than {limit} bytes, which is more than it can have")
+    return data
 
 
 def read_line(options: GlobalOptions, file: str, what: str) -> bytes:
     """Return the content of a file that holds one secret line, without the end of that line."""
-    if file != "-" and Path(file).stat().st_mode & 0o077:
-        warn(f"others may read {file}: chmod 600 {file}")
-    return without_line_end(read_bytes(options, file, what))
+    if file != "-":
+        mode = Path(file).stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:  # what <(…) makes is a pipe, and nobody else's
+            warn(f"others may read {file}: chmod 600 {file}")
+    return without_line_end(read_bytes(options, file, what, limit=_LINE_MAX))
 
 
 def read_recovery_key(options: GlobalOptions, file: str | None) -> str | None:
@@ -104,7 +119,15 @@ def _value_bytes(options: GlobalOptions, file: str | None, value: str | None, fo
             raise CannotUse(_WHY, hint=f"{_HOW}; --force-value-on-command-line takes it all the same")
         return os.fsencode(value)
     if file is not None:
-        return read_bytes(options, file, "the value")
+        return read_bytes(options, file, "the value", limit=VALUE_MAX)
     if sys.stdin.isatty():
         return os.fsencode(ask_twice("value", hint="--file reads it from a file"))
-    return without_line_end(read_bytes(options, "-", "the value"))
+    data = read_bytes(options, "-", "the value", limit=VALUE_MAX)
+    if not data:
+        # Standard input that nobody connected, as under cron, must not empty a secret.
+        raise CannotUse("there is no value on standard input", hint=f"{_HOW}; - takes an empty one")
+    return without_line_end(data)
+
+
+def _read(stream: BinaryIO, limit: int | None) -> bytes:
+    return stream.read() if limit is None else stream.read(limit + 1)

@@ -7,12 +7,13 @@ it was made exportable.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from localvault.cli.crypto import add_crypto
-from localvault.cli.inputs import read_bytes, read_line, text_or_bytes
+from localvault.cli.inputs import VALUE_MAX, read_bytes, read_line, text_or_bytes
 from localvault.cli.objects import Noun, add_common
 from localvault.cli.options import FILE, GlobalOptions, Group, options
 from localvault.cli.output import Column, waiting, write_bytes, write_content, write_object
@@ -93,7 +94,7 @@ def import_(
     **rest: Any,
 ) -> None:
     """Import a key made elsewhere: PEM, DER or a JSON Web Key, from FILE or standard input (-)."""
-    material = read_bytes(options, file, "the key")
+    material = read_bytes(options, file, "the key", limit=VALUE_MAX)
     password = _read_password(options, password_file, asked)
     with open_vault(options) as vault:
         made = vault.keys.import_(
@@ -155,9 +156,9 @@ def export_public(options: GlobalOptions, name: str, version: str | None, form: 
     with open_vault(options) as vault:
         found = vault.keys.get(name, version)
     if form == "der":
-        write_bytes(found.public_der(), out)
-        return
-    write_content(found.public_pem() if form == "pem" else json.dumps(found.public_jwk()) + "\n", out)
+        write_bytes(options, "public_key", found.public_der(), out)
+    else:
+        _write_key(options, "public_key", found.public_pem() if form == "pem" else found.public_jwk(), out)
 
 
 @key.command("export")
@@ -183,7 +184,19 @@ def export(
     password = _read_password(options, password_file, asked, new=True)
     with open_vault(options) as vault:
         material = vault.keys.export(name, version, access=KEY_ACCESS, password=password)
-    write_content(material if isinstance(material, str) else json.dumps(material) + "\n", out)
+    _write_key(options, "private_key", material, out)
+
+
+def _write_key(
+    options: GlobalOptions, field: str, material: str | Mapping[str, Any], out: str | None
+) -> None:
+    """Write a key as its PEM, or as its JSON Web Key, which within JSON stays an object."""
+    if isinstance(material, str):
+        write_content(options, field, material, out)
+    elif options.json and out in (None, "-"):
+        write_object(options, {field: material})
+    else:
+        write_content(options, field, json.dumps(material) + "\n", out)
 
 
 def _read_password(

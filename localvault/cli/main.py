@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -54,8 +56,35 @@ class Root(Group):
         command: click.Command = getattr(import_module(f"localvault.cli.{module}"), attribute)
         return command
 
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read the arguments; `--help` writes here."""
+        with _telling_pipes():
+            return super().make_context(*args, **settings)
 
-@click.group(cls=Root, params=global_options(after=False))
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _telling_pipes():
+            return super().invoke(ctx)
+
+
+class PipeClosed(Exception):
+    """Whoever read standard output has stopped."""
+
+
+@contextmanager
+def _telling_pipes() -> Iterator[None]:
+    # click would end the process with 1, which is the number of errors nobody foresaw.
+    try:
+        yield
+    except BrokenPipeError:
+        raise PipeClosed from None
+
+
+@click.group(
+    cls=Root,
+    params=global_options(after=False),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(localvault.__version__, message="localvault %(version)s")
 def cli() -> None:
     """A key vault in a folder: secrets and keys, sealed, versioned, recoverable and audited.
@@ -72,7 +101,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             given, prog_name="localvault", standalone_mode=False, complete_var=COMPLETION_VARIABLE
         )
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (PipeClosed, BrokenPipeError):
         code = _pipe_closed()
     except (Exception, KeyboardInterrupt) as error:
         code = tell(error, as_json=_wants_json(given))

@@ -169,7 +169,7 @@ def _backup(noun: Noun) -> click.Command:
         with open_vault(options) as vault:
             passphrase = _transfer_passphrase(options, transfer_passphrase_file, asked, new=True)
             blob = getattr(vault, noun.collection).backup(name, passphrase=passphrase)
-        write_bytes(blob, out, as_base64=as_base64)
+        write_bytes(options, "copy", blob, out, as_base64=as_base64)
 
     return command  # fmt: skip
 

@@ -7,6 +7,7 @@ these options takes a passphrase; an argument too many is refused without being 
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,28 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of their definition, which is the order of their use."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; where there is none, say which ones are like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            like = [f"`{ctx.command_path} {name}`" for name in self._like(ctx, args[0])]
+            if not like:
+                raise
+            raise CannotUse(error.format_message(), hint=f"did you mean {' or '.join(like)}?") from None
+
+    def _like(self, ctx: click.Context, name: str) -> list[str]:
+        """Return the commands of that name below this group's own groups; failing these, those spelt almost so."""
+        groups = {word: self.get_command(ctx, word) for word in self.list_commands(ctx)}
+        below = [
+            f"{word} {name}"
+            for word, group in groups.items()
+            if isinstance(group, click.Group) and name in group.commands
+        ]
+        return below or get_close_matches(name, groups, n=2)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each with the whole first sentence of its help."""

@@ -68,16 +68,25 @@ def write_rows(
         _write_rows(iter(rows), columns, header=True)
 
 
-def write_bytes(data: bytes, out: str | None, *, as_base64: bool = False) -> None:
+def write_bytes(
+    options: GlobalOptions, field: str, data: bytes, out: str | None, *, as_base64: bool = False
+) -> None:
     """Write a result that is bytes: to `out`, or to standard output unless that is a terminal.
+
+    As JSON it is the base64url text `field`, or the path of the file it went to.
 
     Raises:
         CannotUse: a terminal and bytes that are no text, or a file that exists.
     """
+    if options.json and out in (None, "-"):
+        write_json({field: base64_text(data), "encoding": "base64url"})
+        return
     if as_base64:
         data = base64.urlsafe_b64encode(data) + b"\n"
     if out is not None and out != "-":
         write_new(Path(out), data)
+        if options.json:
+            write_json({"path": out})
         return
     if out is None and to_terminal() and not as_base64:
         raise CannotUse(
@@ -87,15 +96,30 @@ def write_bytes(data: bytes, out: str | None, *, as_base64: bool = False) -> Non
     sys.stdout.buffer.flush()
 
 
-def write_content(content: str | bytes, out: str | None) -> None:
+def write_content(
+    options: GlobalOptions,
+    field: str,
+    content: str | bytes,
+    out: str | None,
+    *,
+    beside: Mapping[str, Any] | None = None,
+) -> None:
     """Write what was asked for by name, byte for byte; a terminal gets it if it is plain text, with an end of line.
+
+    As JSON it is `field`, text or base64url as `encoding` says, with what is told `beside` it.
 
     Raises:
         CannotUse: a terminal and something that is not plain text, or a file that exists.
     """
+    if options.json and out in (None, "-") and isinstance(content, str):
+        write_json({**(beside or {}), field: content, "encoding": "utf-8"})
+        return
     data = content.encode() if isinstance(content, str) else content
+    if options.json and out in (None, "-"):
+        write_json({**(beside or {}), field: base64_text(data), "encoding": "base64url"})
+        return
     if out is not None or not to_terminal():
-        write_bytes(data, out)
+        write_bytes(options, field, data, out)
         return
     text = data.decode("utf-8", "replace")
     if "\ufffd" in text or not is_plain(text):

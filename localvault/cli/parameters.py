@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 import click
 
 from localvault.cli.options import FILE
+from localvault.operations import OPERATIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +45,16 @@ def moment(text: str) -> datetime:
     if time.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no time zone; add Z or an offset such as +02:00")
     return time
+
+
+def operation(text: str) -> str:
+    """Return the name of an operation in the table: what is misspelt would be found in no event, and nobody told."""
+    if text in OPERATIONS:
+        return text
+    folded = {name.casefold(): name for name in OPERATIONS}
+    like = get_close_matches(text.casefold(), folded, n=1)
+    hint = f"; {folded[like[0]]} is" if like else ""
+    raise click.BadParameter(f"{text!r} is not an operation{hint}")
 
 
 def tag(text: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from localvault.cli.failures import CannotUse
+from localvault.cli.text import visible
 
 
 def ask(what: str, *, hint: str) -> str:
@@ -46,6 +47,7 @@ def _require_terminal(what: str, hint: str) -> None:
 
 def _read(what: str) -> str:
     try:
-        return getpass.getpass(f"{what[0].upper()}{what[1:]}: ")
+        # What is asked for may name a folder, and a folder's name may hold anything.
+        return getpass.getpass(f"{what[0].upper()}{visible(what[1:])}: ")
     except EOFError:
         raise click.Abort from None

@@ -13,7 +13,7 @@ import click
 from localvault.cli.inputs import read_value
 from localvault.cli.objects import Noun, add_common
 from localvault.cli.options import FILE, GlobalOptions, Group, options
-from localvault.cli.output import Column, base64_text, write_content, write_json, write_object
+from localvault.cli.output import Column, write_content, write_object
 from localvault.cli.parameters import cleared, of_new, of_update, out, properties, version
 from localvault.cli.text import moment, pairs, yes
 from localvault.cli.unlock import open_vault
@@ -77,12 +77,7 @@ def get(options: GlobalOptions, name: str, version: str | None, out: str | None)
     """Write a secret's value: byte for byte into a pipe or file, with an end of line on a terminal."""
     with open_vault(options) as vault:
         found = vault.secrets.get(name, version)
-    if not options.json:
-        write_content(found.value, out)
-        return
-    is_text = isinstance(found.value, str)
-    shown = found.value if isinstance(found.value, str) else base64_text(found.value)
-    write_json(found.properties.to_dict() | {"value": shown, "encoding": "utf-8" if is_text else "base64url"})
+    write_content(options, "value", found.value, out, beside=found.properties.to_dict())
 
 
 @secret.command("update")

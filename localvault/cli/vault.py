@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from localvault.cli.exits import DAMAGED
+from localvault.cli.failures import CannotUse
 from localvault.cli.kdf import chosen, kdf_option
 from localvault.cli.objects import to_dict
 from localvault.cli.options import PATH, Command, GlobalOptions, options
@@ -20,7 +21,8 @@ from localvault.cli.output import Column, progress, waiting, write_object, write
 from localvault.cli.parameters import in_order
 from localvault.cli.slot import warn_if_short
 from localvault.cli.unlock import first_unlocking, open_vault, vault_path
-from localvault.errors import VaultExists
+from localvault.errors import BadParameter, VaultExists
+from localvault.model.names import check_vault_name
 
 RECOVERY_ADVICE = (
     "Write the recovery key down and keep it away from this machine: it opens the vault when the passphrase is lost, "
@@ -52,6 +54,8 @@ def init(options: GlobalOptions, /, kdf: str | None, no_recovery_key: bool, **se
     path = vault_path(options)
     if path.is_dir() and any(path.iterdir()):  # before anybody types a passphrase in vain
         raise VaultExists(f"there is something at {path} already", hint="name another folder with --vault")
+    if settings["name"] is None:
+        _check_name_of(path)
     ways = first_unlocking(options)
     warn_if_short(ways.get("passphrase", ""))
     given = {name: value for name, value in settings.items() if value is not None}
@@ -123,6 +127,17 @@ def compact(options: GlobalOptions, folder: Path) -> None:
 
 
 COMMANDS = (init, status, config, check, backup, compact)
+
+
+def _check_name_of(path: Path) -> None:
+    """Check, before anybody types a passphrase in vain, that the folder's name can be the vault's."""
+    stem = path.resolve().stem
+    try:
+        check_vault_name(stem)
+    except BadParameter:
+        raise CannotUse(
+            f"the folder's name {stem[:60]!r} cannot be a vault's", hint="--name NAME gives the vault another"
+        ) from None
 
 
 def _make_parents(path: Path) -> list[Path]:

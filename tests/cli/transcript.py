@@ -8,30 +8,17 @@ within a line, a line with `⋮` alone for any lines. `#` begins a remark. Every
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import shlex
-import subprocess
 import sys
-import tempfile
-import traceback
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-import localvault
-from localvault.cli.main import COMMANDS, main
+from tests.support.shell import in_fork, in_shell, is_plain
 
 PASSPHRASE = "a passphrase of the tests"
 WRAPPER = f'#!/bin/sh\nexec {sys.executable} -m localvault --allow-weak "$@"\n'
-_SHELL_NEEDED = re.compile(r"^(?!localvault )|[|&;<>()$`*?~{}\\]| --? ")
-
-# Loaded here, once, and not in each child.
-for _module in {place.split()[0] for place in COMMANDS.values()}:
-    import_module(f"localvault.cli.{_module}")
-localvault.create  # noqa: B018  # asking for it loads every room of the library
 
 
 class Step(NamedTuple):
@@ -82,9 +69,10 @@ def prepare(folder: Path) -> dict[str, str]:
 
 
 def _run_step(step: Step, path: Path, work: Path, environment: dict[str, str]) -> Iterator[str]:
-    # A fork of this process has everything loaded that a new one would spend its time on loading.
-    act = _in_shell if _SHELL_NEEDED.search(step.command) else _in_fork
-    printed, code = act(step.command, work, environment)
+    if is_plain(step.command):
+        printed, code = in_fork(step.command, work, environment, before=("--allow-weak",))
+    else:
+        printed, code = in_shell(step.command, work, environment)
     if printed and not printed.endswith("\n"):
         printed += "\n"  # a transcript has whole lines
     if not re.fullmatch(_pattern(step.shown), printed) or code != step.code:
@@ -92,54 +80,6 @@ def _run_step(step: Step, path: Path, work: Path, environment: dict[str, str]) -
             f"{path.name}:{step.line}: $ {step.command}\nshows [{step.code}]:\n{step.shown}"
             f"prints [{code}]:\n{printed}"
         )
-
-
-def _in_shell(command: str, work: Path, environment: dict[str, str]) -> tuple[str, int]:
-    done = subprocess.run(
-        ["sh", "-c", command],
-        cwd=work,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        start_new_session=True,  # without a terminal, as a script runs
-        check=False,
-    )
-    return done.stdout.decode("utf-8", "backslashreplace"), done.returncode
-
-
-def _in_fork(command: str, work: Path, environment: dict[str, str]) -> tuple[str, int]:
-    with tempfile.TemporaryFile() as output:
-        child = os.fork()
-        if child == 0:
-            _become(shlex.split(command)[1:], output.fileno(), work, environment)
-        status = os.waitpid(child, 0)[1]
-        output.seek(0)
-        return output.read().decode("utf-8", "backslashreplace"), os.waitstatus_to_exitcode(status)
-
-
-def _become(arguments: list[str], output: int, work: Path, environment: dict[str, str]) -> NoReturn:
-    """Be the command line, in a child of the tests."""
-    code = 70
-    try:
-        os.setsid()
-        os.chdir(work)
-        os.environ.clear()
-        os.environ.update(environment)
-        for descriptor, stream in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
-            os.dup2(descriptor, stream)
-        sys.stdin = io.TextIOWrapper(io.FileIO(0), encoding="utf-8")
-        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w"), encoding="utf-8", write_through=True)
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), encoding="utf-8", write_through=True)
-        main(["--allow-weak", *arguments])
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-        sys.stdout.flush()
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
 
 
 def _pattern(shown: str) -> str:

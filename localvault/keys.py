@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from localvault.algorithms.base import KeyMaterial
-from localvault.algorithms.material import decode, generate, import_key
+from localvault.algorithms.material import decode, generate, import_key, is_private
 from localvault.algorithms.public import PublicKey
 from localvault.algorithms.table import OPERATIONS, check_operations, check_shape
 from localvault.door import Call
@@ -149,9 +149,12 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             permitted = check_operations(kty, operations, curve=curve)
             settable = _settable(tags, enabled, not_before, expires_on)
             made = generate(kty, size=size, curve=curve)
-        return self._ground.door.write(
-            KEY_CREATE, target, self._add, name, made, permitted, exportable, settable
-        )
+        try:
+            return self._ground.door.write(
+                KEY_CREATE, target, self._add, name, made, permitted, exportable, settable
+            )
+        finally:
+            made.wipe()
 
     def import_(
         self,
@@ -184,9 +187,12 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             key = import_key(material, password=password)
             permitted = check_operations(key.kty, operations, curve=key.curve, public_only=not key.is_private)
             settable = _settable(tags, enabled, not_before, expires_on)
-        return self._ground.door.write(
-            KEY_IMPORT, target, self._add, name, key, permitted, exportable, settable
-        )
+        try:
+            return self._ground.door.write(
+                KEY_IMPORT, target, self._add, name, key, permitted, exportable, settable
+            )
+        finally:
+            key.wipe()
 
     def get(self, name: str, version: str | None = None) -> Key:
         """Return a key's properties and public part, the current version unless told otherwise; also when disabled.
@@ -209,7 +215,10 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
         with self._ground.door.preparing(KEY_ROTATE, target) as look:
             kty, size, curve = look(lambda call, records: self._shape(call, records, name))
             made = generate(kty, size=size, curve=curve)
-        return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, made)
+        try:
+            return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, made)
+        finally:
+            made.wipe()
 
     def export(
         self, name: str, version: str | None = None, *, access: KeyAccess, password: str | bytes | None = None
@@ -266,7 +275,9 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
     def _shape(self, call: Call, records: Records, name: str) -> tuple[str, int | None, str | None]:
         """Return the type, size and curve of what `rotate` makes."""
         _, found = self._objects.read_version(call, records, name, None)
-        if not _is_private(found):
+        whole = is_private(found.body[0])
+        found.wipe()
+        if not whole:
             raise BadParameter(
                 f"{name} is a public key, and a new one is made where its private part is kept",
                 hint="import the new public key",
@@ -293,6 +304,7 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
 
     def _rotate(self, call: Call, mutation: Mutation, name: str, made: KeyMaterial) -> Key:
         _, old = self._objects.read_version(call, mutation, name, None)
+        old.wipe()
         if (made.kty, made.size, made.curve) != tuple(old.traits[:3]):
             raise BadParameter(f"key {name} was changed while it was being rotated; rotate it again")
         attributes = attr.renewed(old.attributes, call.now)
@@ -314,14 +326,18 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             raise KeyNotExportable(
                 f"key {head.name} was not made exportable, so its private part stays in the vault"
             )
-        material = decode(found.body[0])
-        if properties.kty != "oct":
-            return material.private_pem(password)
-        if password is not None:
+        if properties.kty == "oct" and password is not None:
             raise BadParameter("a JSON Web Key is not encrypted by a password; export without one")
-        return material.private_jwk()
+        material = decode(found.body[0])
+        found.wipe()
+        try:
+            return material.private_jwk() if properties.kty == "oct" else material.private_pem(password)
+        finally:
+            material.wipe()
 
     def _key(self, head: Head, version: Version) -> Key:
+        """Return what callers get of a version, and overwrite the rest."""
+        version.wipe()
         return Key(
             self._properties(head.name, version.id, version.attributes, version.traits), version.body[1]
         )
@@ -357,16 +373,10 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
             raise BadParameter(
                 "operations are a list of names", hint="leave them out to keep them as they are"
             )
-        permitted = check_operations(kty, operations, curve=curve, public_only=not _is_private(version))
+        permitted = check_operations(
+            kty, operations, curve=curve, public_only=not is_private(version.body[0])
+        )
         return [kty, size, curve, list(permitted), exportable]
-
-
-def _is_private(version: Version) -> bool:
-    key = decode(version.body[0])
-    try:
-        return key.is_private
-    finally:
-        key.wipe()
 
 
 def _settable(

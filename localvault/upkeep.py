@@ -21,6 +21,7 @@ from localvault.lifecycle.kinds import COLLECTIONS, KINDS
 from localvault.model.problem import Problem
 from localvault.model.settings import Settings, changed
 from localvault.native.features import report
+from localvault.native.memory import wipe_bytes
 from localvault.operations import (
     VAULT_BACKUP,
     VAULT_CHECK,
@@ -164,6 +165,7 @@ def _compare(
         return
     if table == OBJECTS:
         names[key[1:]] = decode_head(plaintext).name
+    wipe_bytes(plaintext)
     if intact:
         return
     # It opens, so this vault wrote it there once: only the journal knows that something newer was written since.

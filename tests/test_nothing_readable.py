@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +69,14 @@ TEXTS = [
 MARKS = [half for text in TEXTS for half in (text[: len(text) // 2], text[len(text) // 2 :])]
 # What the vault itself adds to records.
 WORDS = ["2031-02-03", "/secrets/M", "VaultCreate", "retention_days", "max_value_bytes", "purge_protection"]
+
+
+@pytest.fixture(autouse=True)
+def no_request() -> Iterator[None]:
+    """The request that events name is over with the test."""
+    token = correlation.set(None)
+    yield
+    correlation.reset(token)
 
 
 def fill(vault: Vault) -> None:
@@ -172,6 +182,16 @@ for key in vault.keys.list():
     else:
         crypto.sign("ES256" if key.kty == "EC" else "EdDSA", digest)
 if close:
+    for key in vault.keys.list():
+        vault.keys.get(key.name)
+        list(vault.keys.versions(key.name))
+        vault.keys.update(key.name, tags={"a": "b"})
+        vault.keys.backup(key.name)
+        vault.keys.delete(key.name)
+        vault.keys.recover(key.name)
+        if key.kty != "RSA":
+            vault.keys.rotate(key.name)
+    assert vault.check() == []
     vault.close()
 print("ready", flush=True)
 sys.stdin.read()
@@ -185,6 +205,7 @@ class Known:
 
     def __init__(self, folder: Path) -> None:
         self.path, self.keyfile = folder / "vault", folder / "key"
+        self._copies = 0
         self.keys: dict[str, bytes] = {}
         """The numbers of the keys in the vault."""
         with localvault.create(self.path, keyfile=self.keyfile, allow_weak=True) as vault:
@@ -195,6 +216,11 @@ class Known:
         self.roots["secret of the key file"] = bytes(read_keyfile(self.keyfile).secret.view())
         self.roots["passphrase"] = PASSPHRASE.encode()
         self.roots["text of the key file"] = self.keyfile.read_bytes().split()[1]
+
+    def copy(self) -> Path:
+        """The vault as it was made, in a folder of its own."""
+        self._copies += 1
+        return Path(shutil.copytree(self.path, self.path.with_name(f"copy {self._copies}")))
 
     def _import(self, vault: Vault, number: int) -> None:
         raw = os.urandom(32)
@@ -252,7 +278,7 @@ def linux() -> None:
 
 
 def image_of(known: Known, by: str = "key file", *, close: bool) -> dict[str, bytes]:
-    """The memory of a process that has opened the vault, used each of its keys, and closed it or not."""
+    """The memory of a process that has opened the vault, done all verbs with its keys, and closed it or not."""
     with started(known, by, close=close) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -266,7 +292,7 @@ def image_of(known: Known, by: str = "key file", *, close: bool) -> dict[str, by
 def started(known: Known, by: str, *, close: bool, core_in: Path | None = None) -> subprocess.Popen[bytes]:
     """A process that does `USE`; with `core_in` it ends in a core dump there."""
     keyfile = str(known.keyfile) if by == "key file" else ""
-    arguments = [str(known.path), keyfile, "close" if close else "", "abort" if core_in else ""]
+    arguments = [str(known.copy()), keyfile, "close" if close else "", "abort" if core_in else ""]
     process = subprocess.Popen(
         [sys.executable, "-c", USE, *arguments],
         cwd=core_in or ROOT,

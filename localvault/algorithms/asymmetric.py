@@ -18,6 +18,7 @@ from localvault.algorithms import pkcs8
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.public import PublicKey
 from localvault.errors import BadParameter, VaultClosed
+from localvault.native.memory import wipe_bytes
 
 Private = TypeVar("Private", RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey | X25519PrivateKey)
 Public = TypeVar("Public", RSAPublicKey, EllipticCurvePublicKey, Ed25519PublicKey | X25519PublicKey)
@@ -70,7 +71,10 @@ class AsymmetricKey(KeyMaterial, Generic[Private, Public]):
         """Return the material as bytes to be sealed: a type byte, then PKCS#8 (or SubjectPublicKeyInfo) in DER."""
         if not self.is_private:
             return bytes((self.type_byte | PUBLIC_ONLY,)) + self.public_key().der()
-        return bytes((self.type_byte,)) + self._pkcs8()
+        material = self._pkcs8()
+        encoded = bytes((self.type_byte,)) + material
+        wipe_bytes(material)
+        return encoded
 
     def private_pem(self, password: str | bytes | None = None) -> str:
         """Return the private part as PKCS#8 in PEM, encrypted if there is a password.

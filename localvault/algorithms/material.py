@@ -29,7 +29,7 @@ from localvault.errors import BadParameter, Damaged, NewerFormat
 if TYPE_CHECKING:
     from cryptography.utils import Buffer
 
-__all__ = ["Encrypted", "KeyMaterial", "OctKey", "decode", "generate", "import_key"]
+__all__ = ["Encrypted", "KeyMaterial", "OctKey", "decode", "generate", "import_key", "is_private"]
 
 # An RSA-4096 key in encrypted PEM has 3.4 KB.
 MATERIAL_MAX = 64 * 1024
@@ -82,6 +82,11 @@ def decode(encoded: Buffer) -> KeyMaterial:
     if made.type_byte != type_byte & ~PUBLIC_ONLY:
         raise Damaged("the stored key material is not of the type it says")
     return made
+
+
+def is_private(encoded: Buffer) -> bool:
+    """Return whether what `KeyMaterial.encode` made bytes of has its private part, without reading it."""
+    return not encoded[0] & PUBLIC_ONLY
 
 
 def import_key(

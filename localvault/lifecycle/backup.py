@@ -18,12 +18,13 @@ import msgpack
 from localvault.door import Call
 from localvault.errors import BadParameter, Damaged, NewerFormat, ObjectAlreadyExists
 from localvault.lifecycle.head import Head
-from localvault.lifecycle.objects import Objects, encode_version
+from localvault.lifecycle.objects import Objects, Version
 from localvault.model import attributes as attr
 from localvault.model.ids import ID_BYTES
-from localvault.records import OBJECTS, VERSIONS, Mutation, Records
+from localvault.records import OBJECTS, Mutation, Records
 
 _PAYLOAD = 1
+_ARRAY_OF_5, _ARRAY_OF_4_WITH_ID = b"\x95", b"\x94\xc4\x10"  # msgpack; an id is 16 bytes of binary data
 IsWhole = Callable[
     [Any, Any], bool
 ]  # (traits, body) of a version: whether they are such as the kind has them
@@ -36,11 +37,21 @@ def dump(call: Call, records: Records, objects: Objects, name: str) -> bytes:
         BadParameter, NotFound: no such object.
     """
     key, head = objects.find(records, name)
-    versions = [(v.id, v.attributes, v.traits, v.body) for v in objects.versions(records, key)]
+    versions = list(objects.plaintexts(records, key))
     # The current version is the newest unless a restore or a later pointer says otherwise: it goes last.
     versions.sort(key=lambda version: (version[0] == head.current, version[0]))
     call.count = len(versions)
-    payload: bytes = msgpack.packb((_PAYLOAD, objects.kind.byte, head.name, head.settings, versions))
+    packer = msgpack.Packer(autoreset=False)
+    for part in (_PAYLOAD, objects.kind.byte, head.name, head.settings):
+        packer.pack(part)
+    packer.pack_array_header(len(versions))
+    parts: list[bytes | memoryview] = [_ARRAY_OF_5, packer.bytes()]
+    for version_id, plaintext in versions:
+        # A version's record is the array [attributes, traits, body]; with its id in front it is one of four.
+        parts += (_ARRAY_OF_4_WITH_ID, version_id, memoryview(plaintext)[1:])
+    payload = b"".join(parts)
+    for _, plaintext in versions:
+        objects.wipe(plaintext)
     return payload
 
 
@@ -61,8 +72,10 @@ def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes, is_wh
             f"{objects.kind.noun} {name} exists, and a backup is not restored over an existing object",
             hint="delete and purge it first",
         )
-    for version_id, attributes, traits, body in versions:
-        mutation.put(VERSIONS, key + version_id, encode_version(attributes, traits, body))
+    for version in versions:
+        objects.put_version(mutation, key, Version(*version))
+        if objects.kind.stays_inside:
+            Version(*version).wipe()
     current, attributes, traits, _ = versions[-1]
     head = Head(name, current, attributes, traits, None, None, settings)
     mutation.put(OBJECTS, key, head.encode())

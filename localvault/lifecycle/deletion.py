@@ -84,8 +84,8 @@ def purge_due(mutation: Mutation, objects: Objects, due: Due) -> str | None:
 
 def _remove(mutation: Mutation, objects: Objects, gone: bytes, head: Head) -> None:
     key = objects.kind.byte + gone[1:]
-    for version in objects.versions(mutation, key):
-        mutation.delete(VERSIONS, key + version.id)
+    for version_key, _nothing in mutation.txn.scan(VERSIONS, key, keys_only=True):
+        mutation.delete(VERSIONS, version_key)
     mutation.delete(OBJECTS, gone)
     objects.ground.agenda.remove(mutation, _purge_of(objects.kind, key, head))
 

@@ -27,6 +27,9 @@ class Kind(NamedTuple):
     noun: str
     collection: str
     tag_length: int  # characters a tag's name or value may have (Key Vault: 512 on secrets, 256 on keys)
+    stays_inside: (
+        bool  # whether what a version holds is never given out, so that copies of it can be overwritten
+    )
     not_found: type[NotFound]
     disabled: type[ObjectDisabled]
     list: Operation
@@ -42,12 +45,12 @@ class Kind(NamedTuple):
 
 
 SECRET = Kind(
-    b"s", "secret", "secrets", 512, SecretNotFound, SecretDisabled,
+    b"s", "secret", "secrets", 512, False, SecretNotFound, SecretDisabled,
     ops.SECRET_LIST, ops.SECRET_LIST_VERSIONS, ops.SECRET_UPDATE, ops.SECRET_DELETE, ops.SECRET_LIST_DELETED,
     ops.SECRET_GET_DELETED, ops.SECRET_RECOVER, ops.SECRET_PURGE, ops.SECRET_BACKUP, ops.SECRET_RESTORE,
 )  # fmt: skip
 KEY = Kind(
-    b"k", "key", "keys", 256, KeyNotFound, KeyDisabled,
+    b"k", "key", "keys", 256, True, KeyNotFound, KeyDisabled,
     ops.KEY_LIST, ops.KEY_LIST_VERSIONS, ops.KEY_UPDATE, ops.KEY_DELETE, ops.KEY_LIST_DELETED,
     ops.KEY_GET_DELETED, ops.KEY_RECOVER, ops.KEY_PURGE, ops.KEY_BACKUP, ops.KEY_RESTORE,
 )  # fmt: skip

@@ -22,6 +22,7 @@ from localvault.lifecycle.kinds import Kind
 from localvault.model.attributes import Attributes
 from localvault.model.ids import next_id
 from localvault.model.names import check_name, version_bytes
+from localvault.native.memory import wipe_bytes
 from localvault.records import OBJECTS, VERSIONS, Mutation, Records
 
 KEY_BYTES = 17
@@ -29,7 +30,7 @@ _KEYS_REMEMBERED = 65_536
 
 
 class Version:
-    """A decoded version record."""
+    """A decoded version record. A key's `body` is its material, as encoded by `algorithms`, and its public part."""
 
     __slots__ = ("attributes", "body", "id", "traits")
 
@@ -38,6 +39,10 @@ class Version:
         self.attributes = attributes
         self.traits = traits
         self.body = body
+
+    def wipe(self) -> None:
+        """Overwrite a key's material, which nobody else has: dropped as it is, it would stay in the heap."""
+        wipe_bytes(self.body[0])
 
 
 class Objects:
@@ -135,7 +140,7 @@ class Objects:
         plaintext = records.get(VERSIONS, key + version_id)
         if plaintext is None:
             raise self.not_found(name, version)
-        return head, Version(version_id, *unpackb(plaintext))
+        return head, self._decoded(version_id, plaintext)
 
     def add_version(
         self,
@@ -145,7 +150,6 @@ class Objects:
         attributes: Attributes,
         traits: Any,
         body: Any,
-        new_id: bytes | None = None,
     ) -> tuple[Head, Version]:
         """Add a version and make it current, creating the object if the name is free.
 
@@ -154,26 +158,21 @@ class Objects:
         """
         key, old = self.find_or_free(mutation, name)
         if old is None:
-            version_id = new_id or next_id(call.now)
+            version_id = next_id(call.now)
             head = Head(name, version_id, attributes, traits)
         else:
-            version_id = (
-                new_id
-                if new_id is not None and new_id > old.current
-                else next_id(call.now, after=old.current)
-            )
+            version_id = next_id(call.now, after=old.current)
             head = Head(old.name, version_id, attributes, traits, None, None, old.settings)
         call.version = version_id
-        mutation.put(VERSIONS, key + version_id, encode_version(attributes, traits, body))
+        added = Version(version_id, attributes, traits, body)
+        self.put_version(mutation, key, added)
         mutation.put(OBJECTS, key, head.encode())
-        return head, Version(version_id, attributes, traits, body)
+        return head, added
 
     def change_version(self, mutation: Mutation, head: Head, changed: Version) -> Head:
         """Write back a version whose attributes or traits changed; returns the head as it is then."""
         key = self.key(head.name)
-        mutation.put(
-            VERSIONS, key + changed.id, encode_version(changed.attributes, changed.traits, changed.body)
-        )
+        self.put_version(mutation, key, changed)
         if changed.id != head.current:
             return head
         head = Head(head.name, head.current, changed.attributes, changed.traits, None, None, head.settings)
@@ -184,7 +183,38 @@ class Objects:
         """Yield the versions of the object at `key` in the order they were made, from version id `start` on."""
         first = None if start is None else key + start
         for version_key, plaintext in records.scan(VERSIONS, key, start=first):
-            yield Version(version_key[len(key) :], *unpackb(plaintext))
+            yield self._decoded(version_key[len(key) :], plaintext)
+
+    def put_version(self, mutation: Mutation, key: bytes, version: Version) -> None:
+        """Put a version of the object at `key` into the store."""
+        plaintext = self._encoded(version)
+        mutation.put(VERSIONS, key + version.id, plaintext)
+        self.wipe(plaintext)
+
+    def plaintexts(self, records: Records, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the ids of the versions of the object at `key` and what their records hold: `wipe` it."""
+        for version_key, plaintext in records.scan(VERSIONS, key):
+            yield version_key[len(key) :], plaintext
+
+    def _encoded(self, version: Version) -> bytes:
+        attributes, traits, body = version.attributes, version.traits, version.body
+        if not self.kind.stays_inside:
+            packed: bytes = packb((attributes, traits, body))
+            return packed
+        # Put together here: the buffer that msgpack packs in would keep a copy of the material.
+        material, public = body
+        start = b"\x93" + packb(attributes) + packb(traits) + b"\x92"
+        return b"".join((start, _bin_header(len(material)), material, packb(public)))
+
+    def _decoded(self, version_id: bytes, plaintext: bytes) -> Version:
+        version = Version(version_id, *unpackb(plaintext))
+        self.wipe(plaintext)
+        return version
+
+    def wipe(self, plaintext: bytes) -> None:
+        """Overwrite a key's record that was just opened, or is sealed by now; nobody else may have it."""
+        if self.kind.stays_inside:
+            wipe_bytes(plaintext)
 
     def not_found(self, name: str, version: str | None = None) -> Exception:
         """Return the kind's not-found error."""
@@ -196,12 +226,13 @@ class Objects:
         self._keys.clear()
 
 
+def _bin_header(size: int) -> bytes:
+    """Return what msgpack puts before `size` bytes of binary data."""
+    if size < 1 << 8:
+        return b"\xc4" + size.to_bytes(1)
+    return b"\xc5" + size.to_bytes(2) if size < 1 << 16 else b"\xc6" + size.to_bytes(4)
+
+
 def deleted_key(key: bytes) -> bytes:
     """Return where the head stored at `key` stands while its object is deleted."""
     return key[:1].upper() + key[1:]
-
-
-def encode_version(attributes: Attributes, traits: Any, body: Any) -> bytes:
-    """Return the plaintext of a version's record."""
-    packed: bytes = packb((attributes, traits, body))
-    return packed

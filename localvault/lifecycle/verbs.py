@@ -24,6 +24,7 @@ from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
 from localvault.model.ids import ID_BYTES
 from localvault.model.properties import Deleted, Properties
+from localvault.native.memory import wipe_bytes
 from localvault.records import OBJECTS, Mutation, Records
 
 P = TypeVar("P", bound=Properties)
@@ -132,7 +133,11 @@ class ObjectVerbs(Generic[P, D]):
         """
 
         def body(call: Call, records: Records) -> bytes:
-            return self._ground.blobs.seal(backup.dump(call, records, self._objects, name), passphrase)
+            payload = backup.dump(call, records, self._objects, name)
+            try:
+                return self._ground.blobs.seal(payload, passphrase)
+            finally:
+                wipe_bytes(payload)
 
         return self._ground.door.read(self._kind.backup, self._objects.target(name), body)
 
@@ -153,16 +158,16 @@ class ObjectVerbs(Generic[P, D]):
             ObjectAlreadyExists, ObjectIsDeletedButRecoverable: the name is in use; nothing was changed.
         """
 
-        def body(call: Call, mutation: Mutation) -> Head:
-            return backup.load(
-                call,
-                mutation,
-                self._objects,
-                self._ground.blobs.open(blob, passphrase, recovery_key),
-                self._is_whole,
+        target = "/" + self._kind.collection
+        # Before the transaction: a passphrase takes a while to stretch, and other writers need not wait for it.
+        with self._ground.door.preparing(self._kind.restore, target):
+            payload = self._ground.blobs.open(blob, passphrase, recovery_key)
+        try:
+            head = self._ground.door.write(
+                self._kind.restore, target, backup.load, self._objects, payload, self._is_whole
             )
-
-        head = self._ground.door.write(self._kind.restore, "/" + self._kind.collection, body)
+        finally:
+            wipe_bytes(payload)
         return self._properties(head.name, head.current, head.attributes, head.traits)
 
     def _change(
@@ -230,6 +235,8 @@ class ObjectVerbs(Generic[P, D]):
         )
         found.traits = self._change_traits(found, operations)
         head = self._objects.change_version(mutation, head, found)
+        if self._kind.stays_inside:
+            found.wipe()
         return self._properties(head.name, found.id, found.attributes, found.traits)
 
     def _versions(
@@ -243,6 +250,8 @@ class ObjectVerbs(Generic[P, D]):
                 call.count = size
                 return page, version.id
             page.append(self._properties(head.name, version.id, version.attributes, version.traits))
+            if self._kind.stays_inside:
+                version.wipe()
         call.count = len(page)
         return page, None
 

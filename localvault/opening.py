@@ -36,7 +36,7 @@ from localvault.sealing.profiles import DEFAULT, KdfProfile
 from localvault.sealing.scopes import Scopes
 from localvault.slots import read_header
 from localvault.store.environment import DATA_FILE
-from localvault.store.faults import told_if_full
+from localvault.store.faults import told
 from localvault.store.lmdb import LmdbStore
 from localvault.store.protocol import WriteTxn
 from localvault.vault import Vault
@@ -71,8 +71,10 @@ def create(
 
     Raises:
         VaultExists: there is something at `path`.
-        BadParameter: an argument out of range.
+        BadParameter: an argument out of range, or no folder to make the vault's in.
         StoreFull: no space.
+        VaultError: the operating system does not let it be made. Unless the disk failed at the very last step, and left
+            a whole vault, nothing is left at `path`.
     """
     folder = Path(path)
     wanted = settings_rules.make(name=_name(folder, name), **settings)
@@ -80,14 +82,18 @@ def create(
     if (passphrase is None) == (keyfile is None):
         raise BadParameter("a vault is created with either a passphrase or a key file")
     master = MasterKey.generate()
-    with told_if_full():
+    if not folder.parent.is_dir():
+        raise BadParameter(f"there is no folder {folder.parent} for the vault", hint="make it first")
+    with told(folder if keyfile is None else Path(keyfile)):
         credential = _new_credential(passphrase, keyfile)
     try:
         header = new_header(os.urandom(VAULT_ID_SIZE), master, credential, kdf=kdf, allow_weak=allow_weak)
-        store = LmdbStore.create(folder, lambda txn: _furnish(txn, header, master, wanted, clock))
+        with told(folder):
+            store = LmdbStore.create(folder, lambda txn: _furnish(txn, header, master, wanted, clock))
     except BaseException as error:
         # It was made for this vault and opens nothing; unless the disk failed when the vault had its name already.
-        if keyfile is not None and (isinstance(error, VaultExists) or not (folder / DATA_FILE).exists()):
+        made = os.path.exists(folder / DATA_FILE)  # noqa: PTH110  the one of pathlib raises on a name too long
+        if keyfile is not None and (isinstance(error, VaultExists) or not made):
             Path(keyfile).unlink()
         raise
     finally:
@@ -127,7 +133,8 @@ def open(
     durable = _durable(durability)
     credential = _credential(passphrase, keyfile, recovery_key)
     try:
-        store = LmdbStore.open(Path(path), read_only=read_only)
+        with told(Path(path)):
+            store = LmdbStore.open(Path(path), read_only=read_only)
         try:
             with store.read() as txn:
                 header = read_header(txn)

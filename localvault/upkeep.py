@@ -32,6 +32,7 @@ from localvault.operations import (
 )
 from localvault.records import HEADER_KEY, OBJECTS, VAULT, VERSIONS, Mutation, Records
 from localvault.sealing.record import digest
+from localvault.store.faults import told
 from localvault.store.layout import Table
 from localvault.store.lmdb import LmdbStore
 
@@ -70,8 +71,10 @@ class Upkeep:
 
     def check(self, progress: Progress | None = None) -> list[Problem]:
         """Walk everything; returns every problem, an empty list if all is as it was written."""
-        self._journal.fold()
-        return self._ground.door.read(VAULT_CHECK, "/", self._check, progress)
+        with self._ground.door.preparing(VAULT_CHECK, "/"):
+            noted = self._journal.note_problems()
+            self._journal.fold()
+        return noted + self._ground.door.read(VAULT_CHECK, "/", self._check, progress)
 
     def backup(self, path: Path) -> None:
         """Write a copy of the vault as it is at one moment into the new folder `path`, while others read and write."""
@@ -86,7 +89,7 @@ class Upkeep:
         with door.preparing(operation, "/"):
             self._check_place(path)
             self._journal.fold()
-            with self._journal.copying(path):
+            with told(path), self._journal.copying(path):
                 copy(path)
         try:
             door.note(operation, "/")

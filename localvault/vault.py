@@ -119,6 +119,7 @@ class Vault:
             VaultExists: there is something at `path`.
             BadParameter: there is no folder to put it in, or that folder is the vault's own.
             StoreFull: no space; nothing is left at `path`.
+            VaultError: the operating system does not let it be made; nothing is left at `path`.
         """
         self._upkeep.backup(Path(path))
 
@@ -129,6 +130,7 @@ class Vault:
             VaultExists: there is something at `path`.
             BadParameter: there is no folder to put it in, or that folder is the vault's own.
             StoreFull: no space; nothing is left at `path`.
+            VaultError: the operating system does not let it be made; nothing is left at `path`.
         """
         self._upkeep.compact(Path(path))
 

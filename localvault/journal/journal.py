@@ -230,7 +230,7 @@ class Journal:
         return TreeHead(audit.tree.size, audit.tree.root())
 
     def problems(self, txn: ReadTxn, digests: Digests | None = None) -> Iterator[Problem]:
-        """Yield everything that is wrong with the journal, its note and its spools, without stopping at the first.
+        """Yield everything that is wrong with the journal and its spools, without stopping at the first.
 
         `digests` is filled with what the events say of every record, as by `latest_digests`, in the same walk.
         """
@@ -238,8 +238,12 @@ class Journal:
         if digests is not None:
             audit.digests = digests
         yield from audit.walk()
-        yield from self._noting.problems(txn)
         yield from self._spools.problems()
+
+    def note_problems(self) -> list[Problem]:
+        """Return what is wrong with the note of the journal's size; folding writes it anew, so ask before."""
+        with self._store.read() as txn:
+            return list(self._noting.problems(txn))
 
     def latest_digests(self, txn: ReadTxn) -> Digests:
         """Return, for each record any mutation has written, its digest (16 bytes), or None if it was removed.

@@ -11,6 +11,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import lmdb
 
@@ -74,6 +75,16 @@ def told_if_full() -> Iterator[None]:
         if error.errno in _FULL:
             raise full() from error
         raise
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what the operating system has against `path`, in the `with` block, into an error of ours."""
+    try:
+        with told_if_full():
+            yield
+    except OSError as error:
+        raise VaultError(f"{path} cannot be used: {error.strerror or error}") from error
 
 
 def full() -> StoreFull:

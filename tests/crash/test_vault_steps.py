@@ -241,7 +241,7 @@ def make_badly(folder: Path, by: str, step: int, fault: Callable[[Call], Any], s
     made = stand_in(step, fault)
     try:
         make(folder, by)
-    except (localvault.VaultError, OSError):
+    except localvault.VaultError:
         say("failed")
     say(made[0])
 
@@ -263,10 +263,6 @@ def a_bad_day(story: Story, step: int, fault: Callable[[Call], Any], say: Say) -
         return
     except localvault.VaultError as error:
         say(["failed", f"{type(error).__name__}: {error}"])
-    except OSError:
-        # Of the place where a copy is to be made, the operating system may speak for itself.
-        if ops[done][0] not in ("copy", "compact"):
-            raise
     if hand is None or ops[done : done + 1] == [["reopen"]]:
         hand = Hand(story.path, life.PASSPHRASE if hand is None else hand.passphrase)
     for number, op in enumerate(PROBE, len(ops)):

@@ -206,6 +206,20 @@ def test_a_key_file_opens(tmp_path: Path) -> None:
     assert content(tmp_path / "v") == before
 
 
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("no/folder", BadParameter), ("file/vault", BadParameter), ("v" * 300, localvault.VaultError)],
+)
+def test_a_place_where_nothing_can_be_made(
+    tmp_path: Path, path: str, error: type[localvault.LocalVaultError]
+) -> None:
+    """An error of ours, not the system's, that names the place; and no key file is left that opens nothing."""
+    (tmp_path / "file").touch()
+    with pytest.raises(error, match=path.partition("/")[0]):
+        localvault.create(tmp_path / path, keyfile=tmp_path / "key", name="app")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
 def test_reading_only_writes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a medium that refuses every write, everything can be read, nothing changed, and no byte is."""
     before = content(folder)

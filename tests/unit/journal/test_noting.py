@@ -92,7 +92,7 @@ def test_the_same_data_file_put_back_is_not_refused(bench: Bench) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"\0", b"\xff" * 50, b"\0\x05short", "altered", "longer"])
 def test_a_damaged_note_accuses_nobody(bench: Bench, content: bytes | str | None) -> None:
-    """The vault opens and works; `problems` tells, and the next commit makes it good."""
+    """The vault opens and works; `note_problems` tells, and the next commit makes it good."""
     life(bench, 0)
     path = bench.folder / NOTE_NAME
     sound = path.read_bytes()
@@ -107,13 +107,11 @@ def test_a_damaged_note_accuses_nobody(bench: Bench, content: bytes | str | None
         path.write_bytes(content)
     journal = bench.journal()
     journal.recover()
-    with bench.store.read() as txn:
-        places = [problem.place for problem in journal.problems(txn)]
+    places = [problem.place for problem in journal.note_problems()]
     assert places == ([] if content == "longer" else [NOTE_NAME])
     journal.close()
     life(bench, 10)
-    with bench.store.read() as txn:
-        assert list(journal.problems(txn)) == []
+    assert journal.note_problems() == []
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])

@@ -274,13 +274,14 @@ class Reading:
 
         What a writer killed in its write leaves is less than one frame: neither all of it nor the next one is there.
         """
-        if self._opens(number, rest[FRAME.size :]):
+        if self._opens(number, rest[FRAME.size : FRAME.size + FRAME_BYTES]):
             return True
         following = (number + 1).to_bytes(8)
         at = rest.find(following, FRAME.size)
         while at >= 0:
             size, sealed = int.from_bytes(rest[at - 4 : at]), at + len(following)
-            if self._opens(number + 1, rest[sealed : sealed + size]):
+            # No longer than a frame can be: bytes made to look like many ends of one cost seconds, not hours.
+            if TAG_SIZE <= size <= FRAME_BYTES and self._opens(number + 1, rest[sealed : sealed + size]):
                 return True
             at = rest.find(following, at + 1)
         return False

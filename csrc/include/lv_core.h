@@ -77,6 +77,11 @@ LV_MUST_CHECK int lv_pages_sound(const uint8_t *file, size_t size, uint32_t page
                                  uint64_t root, uint32_t height, const uint8_t *low, size_t low_size,
                                  const uint8_t *high, size_t high_size, uint8_t *seen, struct lv_pages_count *count);
 
+/* Whether `list`, `count` numbers of 8 bytes in the machine's byte order, names free pages as a data file lists them: 1 if
+ * they fall from one to the next, none is below 2 or above `last_page`, and none is marked in `seen`, where each is then
+ * marked; else 0, with some marked. `seen` has a byte for each page up to `last_page`. */
+LV_MUST_CHECK int lv_pages_list(const uint8_t *list, size_t count, uint64_t last_page, uint8_t *seen);
+
 /* ---- locked memory ----------------------------------------------------------------------------------------------
  *
  * A handle owns `size` bytes that

@@ -1,4 +1,4 @@
-/* Walks a tree of pages in the data file's format and says whether every byte of its structure is sound.
+/* Walks a tree of pages in the data file's format, and lists of free pages, and says whether they are sound.
  *
  * The same rules as localvault/store/pages.py, which also says what is wrong and where; tests hold the two together. They
  * are here too because a large file has hundreds of thousands of pages: at memory speed all of them can be looked at while a
@@ -295,4 +295,18 @@ int lv_pages_sound(const uint8_t *file, size_t size, uint32_t page_size, uint64_
     struct key to = {high, high_size};
     fill_crc(walk.crc);
     return check_tree(&walk, root, height, from, to);
+}
+
+int lv_pages_list(const uint8_t *list, size_t count, uint64_t last_page, uint8_t *seen)
+{
+    uint64_t before = last_page + 1;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = load64(list + 8 * i);
+        if (number < FIRST_PAGE || number >= before || seen[number]) {
+            return 0;
+        }
+        seen[number] = 1;
+        before = number;
+    }
+    return 1;
 }

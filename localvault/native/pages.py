@@ -65,3 +65,21 @@ def count_sound(
             count,
         )
     return Count(count.branches, count.leaves, count.entries) if sound else None
+
+
+def mark_listed(numbers: bytes, last_page: int, seen: bytearray) -> bool:
+    """Mark the pages that a list of free ones names; False if it is not such a list, with some of them marked.
+
+    Args:
+        numbers: 8 bytes each, in the machine's byte order, the greatest first.
+        last_page: no number may be greater, and none less than 2.
+        seen: a byte for each page up to `last_page`; one that is marked already makes the answer False.
+
+    Raises:
+        ValueError: `seen` is too short.
+    """
+    if len(seen) <= last_page:
+        raise ValueError("a byte is needed for every page")
+    with ffi.from_buffer(seen) as marks:
+        listed = ffi.from_buffer("uint8_t[]", numbers)
+        return lib.lv_pages_list(listed, len(numbers) // 8, last_page, ffi.cast("uint8_t *", marks)) == 1

@@ -137,7 +137,7 @@ class Environment:
             # The engine does not write pages that were freed by the very transaction that added them, so the last
             # pages may be missing: free ones.
             missing = range(there, meta.last_page + 1)
-            if missing and not FreePages(pages, meta).free.issuperset(missing):
+            if missing and 0 in FreePages(pages, meta).marks[there:]:
                 raise _cut_off(there, meta)
             self.guard = Guard(pages, meta)
 

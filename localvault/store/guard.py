@@ -16,11 +16,10 @@ beside the file (the engine would still follow pointers on pages nobody looked a
 from __future__ import annotations
 
 import threading
-from array import array
 from bisect import bisect_left, bisect_right
 
 from localvault.errors import Damaged
-from localvault.store.freepages import FreePages, check_free_pages
+from localvault.store.freepages import FreePages, check_free_pages, in_both
 from localvault.store.metas import Meta
 from localvault.store.pagefile import PageFile
 from localvault.store.pages import LEAF, Branch, Found, check_branch, check_leaf, damaged, find_child, head
@@ -39,16 +38,16 @@ class Guard:
     def __init__(self, pages: PageFile, meta: Meta) -> None:
         self.pages = pages
         self._meta = meta
-        # By page number: a hash of the bounds between which the leaf was found sound (0: not looked at yet).
-        self._sound = array("q", bytes(8 * (meta.last_page + 1)))
+        # By page number: a hash of the bounds between which the leaf was found sound.
+        self._sound: dict[int, int] = {}
         self._branches: dict[int, tuple[bytes, Branch]] = {}
         self._lock = threading.Lock()
         self.visits = 0
         # Pages that were free when the file was opened: one that a pointer leads to shows an older state of the vault.
-        self._free: set[int] = set()
+        self._free = bytearray()
         self._free_damage: Damaged | None = None
         try:
-            self._free = check_free_pages(pages, meta)
+            self._free = check_free_pages(pages, meta).marks
         except Damaged as error:
             self._free_damage = error
 
@@ -62,7 +61,6 @@ class Guard:
         if self.pages.newest_id() != meta.txn_id:
             with self._lock:
                 self._meta = meta = self.pages.newest()
-                self._sound.frombytes(bytes(8 * max(0, meta.last_page + 1 - len(self._sound))))
         return meta
 
     def allow_writing(self) -> None:
@@ -172,12 +170,12 @@ class Guard:
                 self.reach(high)
 
     def _page(self, number: int, meta: Meta) -> bytes:
-        if number in self._free:
+        if number < len(self._free) and self._free[number]:
             # Either the engine has used the page since, or a damaged pointer leads to it.
-            free = FreePages(self.pages, meta).free
-            if number in free:
+            free = FreePages(self.pages, meta).marks
+            if free[number]:
                 raise damaged(number, "is in use and listed as free")
-            self._free &= free
+            self._free = in_both(self._free, free)
         return self.pages.page(number)
 
     def _branch(self, found: Found, meta: Meta) -> Branch:
@@ -195,8 +193,8 @@ class Guard:
 
     def _leaf(self, found: Found, meta: Meta, fully: bool) -> Found:
         number, low, high = found
-        bounds = hash((low, high)) or 1
-        if self._sound[number] == bounds:
+        bounds = hash((low, high))
+        if self._sound.get(number) == bounds:
             return found
         page = self._page(number, meta)
         if fully or (number + 1) * len(page) + _REACH > (meta.last_page + 1) * len(page):

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 
 from localvault.errors import Damaged, VaultError
 from localvault.native.pages import count_sound
-from localvault.store.freepages import FreePages
+from localvault.store.freepages import FreePages, in_both
 from localvault.store.gate import Gate
 from localvault.store.guard import Guard
 from localvault.store.metas import Meta
@@ -56,11 +56,13 @@ def is_sound(pages: PageFile, meta: Meta, go_on: GoOn = lambda: True) -> bool | 
         lists = FreePages(pages, meta)
     except Damaged:
         return False
-    for number in (*lists.own, *lists.free):
+    for number in lists.own:
         if seen[number]:
             return False
         seen[number] = 1
-    return found == [tree.branches, tree.leaves, tree.entries] and 0 not in seen
+    # Each page is in use or free: as many marks as pages, and none twice.
+    all_there = seen.count(1) + lists.count == len(seen) and 1 not in in_both(seen, lists.marks)
+    return found == [tree.branches, tree.leaves, tree.entries] and all_there
 
 
 def _parts(

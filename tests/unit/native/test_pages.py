@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 
-from localvault.native.pages import Count, count_sound
+from localvault.native.pages import Count, count_sound, mark_listed
 
 PAGE = 4096
 
@@ -115,3 +115,31 @@ def test_rubbish_before_the_end_of_a_mapping() -> None:
         image[3 * PAGE - 40 :] = dice.randbytes(40)
         for height in (0, 1):
             assert count_sound(image, PAGE, 2, 2, height, b"", None, bytearray(3)) is None
+
+
+def listed(*numbers: int) -> bytes:
+    """Page numbers as a data file lists them."""
+    return struct.pack(f"={len(numbers)}Q", *numbers)
+
+
+def test_a_list_of_free_pages() -> None:
+    """Each is marked, the greatest first, between the first two pages and the last."""
+    seen = bytearray(10)
+    assert mark_listed(listed(9, 5, 2), 9, seen)
+    assert [number for number, mark in enumerate(seen) if mark] == [2, 5, 9]
+    assert mark_listed(listed(8, 3), 9, seen)
+    assert mark_listed(b"", 9, seen)
+
+
+@pytest.mark.parametrize("numbers", [(10,), (1,), (5, 5), (4, 5), (0,), ((1 << 64) - 1,), (9, 7, 2)])
+def test_what_is_no_list_of_free_pages(numbers: tuple[int, ...]) -> None:
+    """A page outside, one twice, one out of order, one that is marked already."""
+    seen = bytearray(10)
+    seen[7] = 1
+    assert not mark_listed(listed(*numbers), 9, seen)
+
+
+def test_a_byte_for_every_page_of_a_list() -> None:
+    """Too few of them would let the core write beyond."""
+    with pytest.raises(ValueError, match="byte"):
+        mark_listed(listed(9), 9, bytearray(9))

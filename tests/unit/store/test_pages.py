@@ -185,7 +185,8 @@ def test_free_pages_are_found(many_free: Pages) -> None:
     lists = FreePages(many_free.file, meta)
     assert len(lists.free) + meta.main.pages + meta.free.pages + 2 == meta.last_page + 1
     assert len(lists.own) == meta.free.pages
-    assert check_free_pages(many_free.file, meta) == lists.free
+    assert check_free_pages(many_free.file, meta).free == lists.free
+    assert len(lists.free) == lists.count
 
 
 def test_lists_of_free_pages_that_were_changed(many_free: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +204,7 @@ def test_lists_of_free_pages_that_were_changed(many_free: Pages, monkeypatch: py
 
             file = _Changed(many_free, changed)
             try:
-                free = check_free_pages(file, meta)  # type: ignore[arg-type]
+                free = check_free_pages(file, meta).free  # type: ignore[arg-type]
             except Damaged:
                 continue
             # What is left is bytes of the page nothing is kept in.

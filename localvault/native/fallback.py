@@ -92,7 +92,7 @@ class XaesKey(Hidden):
     `face`.
     """
 
-    __slots__ = ("__weakref__", "_derived", "_forks", "_half", "_key", "_mask", "_uses_left", "_workspaces")
+    __slots__ = ("__weakref__", "_derived", "_forks", "_key", "_mask", "_shared", "_workspaces")
 
     def __init__(self, key: Locked) -> None:
         if len(key) != KEY_SIZE:
@@ -100,8 +100,7 @@ class XaesKey(Hidden):
         self._forks = forks()
         self._key = key
         self._derived: dict[bytes, _Gcm] = {}
-        self._half = b""
-        self._uses_left = 0
+        self._shared: _Shared | None = None
         workspace = self._new_workspace()
         self._workspaces: _Workspaces = [workspace]
         self._mask = _MESSAGES ^ (_subkey(workspace) * _TWO_BLOCKS)
@@ -182,19 +181,38 @@ class XaesKey(Hidden):
 
     def batch(self) -> XaesBatch:
         """Seals many records quicker: one derived key, one call for randomness."""
-        # Two threads that meet here may use one half a few times more than said, or not at all: both do no harm.
-        if self._uses_left <= 0:
-            self._half, self._uses_left = os.urandom(DERIVING), BATCHES_A_KEY
-        self._uses_left -= 1
-        half = self._half
-        return XaesBatch(half, self._derived.get(half) or self._derive(half))
+        shared = self._shared
+        # Two threads that meet here may use one key a few times more than said, or make one too many: no harm done.
+        if shared is None or shared.uses_left <= 0:
+            half = os.urandom(DERIVING)
+            shared = self._shared = _Shared(half, self._derive(half), self._forks)
+            wipe_in_children(shared)
+        shared.uses_left -= 1
+        return XaesBatch(shared)
 
     def wipe(self) -> None:
         """Forgets what was made from the key; every later use raises `VaultClosed`."""
         # In this order: whoever took the old dictionary before now puts a derived key where nobody looks.
         self._workspaces = _Gone(self._forks)
         self._derived = {}
-        self._uses_left = 0
+        self._shared = None
+
+
+@final
+class _Shared:
+    """A derived key and the 96 bits of nonce that derive it, for many batches."""
+
+    __slots__ = ("__weakref__", "_forks", "gcm", "half", "uses_left")
+
+    def __init__(self, half: bytes, gcm: _Gcm, made_after: int) -> None:
+        self.half = half
+        self.gcm = gcm
+        self.uses_left = BATCHES_A_KEY
+        self._forks = made_after
+
+    def wipe(self) -> None:
+        """Let no batch seal any more. Above all in a child: it and its parent would count on from the same numbers."""
+        self.gcm = _Gone(self._forks)
 
 
 @final
@@ -212,16 +230,12 @@ class XaesBatch(Hidden):
     one batch for the life of a process, which a resumed copy of the machine would count on from.
     """
 
-    __slots__ = ("__weakref__", "_forks", "_gcm", "_next", "head")
+    __slots__ = ("_next", "_shared", "head")
 
-    def __init__(self, half: bytes, derived: _Gcm) -> None:
-        """`derived` is the key that a nonce beginning with `half` derives."""
-        self._forks = forks()
-        self.head = half + os.urandom(NONCE_SIZE - DERIVING - _COUNTER)
-        self._gcm = derived
+    def __init__(self, shared: _Shared) -> None:
+        self.head = shared.half + os.urandom(NONCE_SIZE - DERIVING - _COUNTER)
+        self._shared = shared
         self._next = itertools.count().__next__
-        # Above all in a child: it and its parent would count on from the same number.
-        wipe_in_children(self)
 
     def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
         """The nonce (24 bytes), and ciphertext and tag (16 bytes longer than `plaintext`).
@@ -230,7 +244,7 @@ class XaesBatch(Hidden):
         """
         nonce = self.head + self._next().to_bytes(_COUNTER)
         try:
-            return nonce, self._gcm.encrypt(nonce[DERIVING:], plaintext, aad)
+            return nonce, self._shared.gcm.encrypt(nonce[DERIVING:], plaintext, aad)
         except OverflowError:
             raise BadParameter(_TOO_LONG) from None
 
@@ -239,13 +253,13 @@ class XaesBatch(Hidden):
         nonce = self.head + self._next().to_bytes(_COUNTER)
         out[:NONCE_SIZE] = nonce
         try:
-            self._gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
+            self._shared.gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
         except OverflowError:
             raise BadParameter(_TOO_LONG) from None
 
     def wipe(self) -> None:
-        """Forgets the derived key; every later use raises `VaultClosed`."""
-        self._gcm = _Gone(self._forks)
+        """Lets go of the derived key; every later use raises `VaultClosed`."""
+        self._shared = _Shared(b"", _Gone(forks()), forks())
 
 
 def _subkey(workspace: _Workspace) -> int:

@@ -131,9 +131,9 @@ class Records:
         Raises:
             Tampered: as for `get`.
         """
-        opened = self._sealers.of(table, prefix).open  # one kind is one scope
+        opened = self._sealers.of(table, prefix).opener(table)  # one kind is one scope
         for key, record in self.txn.scan(table, prefix, start=start):
-            yield key, opened(table, key, record)
+            yield key, opened(key, record)
 
     def open(self, table: int, key: bytes, record: bytes) -> bytes:
         """Return the plaintext of `record`, read from `key` of `table`.

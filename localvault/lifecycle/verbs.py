@@ -256,9 +256,11 @@ class ObjectVerbs(Generic[P, D]):
         return page, None
 
     def _fetch_heads(self, start: bytes | None, size: int) -> _PageOf[P]:
+        properties = self._properties
+
         def item(plaintext: bytes) -> P:
-            name, _current, attributes, traits = unpackb(plaintext)[:4]  # a head is not needed whole
-            return self._properties(name, None, attributes, traits)
+            head = unpackb(plaintext)  # not a `Head`: three of its seven parts are all a list needs
+            return properties(head[0], None, head[2], head[3])
 
         scope, byte = "/" + self._kind.collection, self._kind.byte
         return self._ground.door.read(self._kind.list, scope, self._heads, item, byte, start, size)

@@ -110,6 +110,20 @@ class RecordSealer(Hidden):
         except (DecryptionFailed, BadParameter):
             raise _tampered() from None
 
+    def opener(self, table: int) -> Callable[[bytes, bytes], bytes]:
+        """`open(table, …)`, to be called with key and record, a little quicker where there are many."""
+        own, start, open_one, open_any = self._header, self._starts[table], self._open, self.open
+
+        def open_next(key: bytes, record: bytes) -> bytes:
+            if record[:HEADER_SIZE] != own:
+                return open_any(table, key, record)
+            try:
+                return open_one(record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:], start + key)
+            except (DecryptionFailed, BadParameter):
+                raise _tampered() from None
+
+        return open_next
+
     def batch(self) -> BatchSealer:
         """Seals many records quicker, under one derived key."""
         return BatchSealer(self._key.batch(), self._starts, self._aad, self._header)

@@ -150,3 +150,26 @@ def test_a_vault_id_has_16_bytes(size: int) -> None:
     """Or two places could share their associated data."""
     with pytest.raises(BadParameter):
         sealer(vault_id=bytes(size))
+
+
+def test_an_opener_opens_what_open_opens() -> None:
+    """Records of any schema, singly sealed or in a batch; and refuses what `open` refuses."""
+    at = sealer()
+    opened = at.opener(3)
+    for record in (
+        at.seal(3, b"key", b"value"),
+        at.batch().seal(3, b"key", b"value"),
+        at.seal(3, b"key", b"value", 7),
+    ):
+        assert opened(b"key", record) == b"value"
+        for place in range(len(record)):
+            altered = record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :]
+            with pytest.raises(Tampered):
+                opened(b"key", altered)
+        with pytest.raises(Tampered):
+            opened(b"yek", record)
+        with pytest.raises(Tampered):
+            at.opener(4)(b"key", record)
+    for cut in (0, 8, 31, 47):
+        with pytest.raises(Tampered):
+            opened(b"key", at.seal(3, b"key", b"value")[:cut])

@@ -36,9 +36,9 @@ def make(folder: Path, process: str = "1@test", *, durable: bool = False) -> Spo
 
 
 def found(folder: Path) -> list[tuple[str, list[Fields]]]:
-    """For each spool in the folder: its process, and the events in it."""
+    """For each spool in the folder, the first begun first: its process, and the events in it."""
     result = []
-    for path in sorted(folder.glob("*.lvs"), key=lambda path: path.stat().st_ctime_ns):
+    for path in folder.glob("*.lvs"):
         spool_id = id_of(path.name)
         assert spool_id is not None
         file = SpoolFile.open(folder, spool_id, keys())
@@ -46,10 +46,10 @@ def found(folder: Path) -> list[tuple[str, list[Fields]]]:
         begin = file.begin()
         assert begin is not None
         reading = Reading(file, begin.first, file.size())
-        result.append((begin.process, [unpack_fields(frame) for frame in reading.frames(1 << 60)]))
+        result.append((begin, [unpack_fields(frame) for frame in reading.frames(1 << 60)]))
         assert not reading.flawed
         file.close()
-    return result
+    return [(begin.process, events) for begin, events in sorted(result, key=lambda spool: spool[0])]
 
 
 @pytest.fixture

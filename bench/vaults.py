@@ -50,11 +50,7 @@ def fill(vault: localvault.Vault, count: int, progress: Callable[[int], None] = 
 
 
 def fill_singly(vault: localvault.Vault, count: int) -> None:
-    """Set `count` secrets, each in a transaction of its own, as an application does over its life.
-
-    Reading them is dearer than reading what one `set_many` wrote: each record has an AES key of its own, derived from
-    its own nonce, where the records of one batch share one.
-    """
+    """Set `count` secrets, each in a transaction of its own, as an application does over its life."""
     for name, value in values(count):
         vault.secrets.set(name, value)
 

@@ -253,15 +253,7 @@ def _roots(vault: Vault) -> dict[str, bytes]:
         f"scope {path}": bytes(scopes.scope_key(path).view())
         for path in ("/", "/keys", "/secrets", "/journal")
     }
-    labels = (
-        master.INDEX,
-        master.JOURNAL_SIGNING,
-        master.SCOPE_ROOT,
-        master.SLOTS,
-        master.SLOT_ATTRIBUTES,
-        master.TRANSFER,
-    )
-    return found | {label: bytes(key.derive(label).view()) for label in labels}
+    return found | {label: bytes(key.derive(label).view()) for label in LABELS}
 
 
 @pytest.fixture(scope="module")

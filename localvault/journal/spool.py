@@ -9,8 +9,10 @@ This is what every read pays, so the price is kept to packing, one AES-GCM call 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakSet
@@ -37,7 +39,12 @@ from localvault.native.memory import forks, refusal
 
 PENDING_BYTES = 512 << 10  # about 4,000 events: then `append` asks for folding
 ROTATE_BYTES = 1 << 20  # a file longer than this and all in the journal makes room for a new one
-_ATTEMPTS = 8
+_ATTEMPTS = 50
+_PAUSE = 0.001  # s: who looks around for dead processes' files has gone on by then
+# A file without a name: nobody finds it before it is locked, and a kill leaves nothing of it. Where the system or the
+# file system has no such thing, or no /proc to name it by, these are the errors.
+_NAMELESS = getattr(os, "O_TMPFILE", os.O_DIRECTORY)
+_NO_NAMELESS = frozenset({errno.EISDIR, errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.EXDEV})
 _HINT = "make room on the disk and do it again: what was asked for was not done, or its result was withheld"
 
 
@@ -192,6 +199,33 @@ class Spool:
         return file
 
     def _make(self) -> OwnFile:
+        return self._make_nameless() or self._make_named()
+
+    def _make_nameless(self) -> OwnFile | None:
+        """Make the file without a name, and give it one when it is locked; None where the system cannot do that."""
+        try:
+            descriptor = os.open(self.folder, _NAMELESS | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno in _NO_NAMELESS:
+                return None
+            raise
+        spool_id = os.urandom(ID)
+        file = OwnFile(self.folder / name_of(spool_id), spool_id, descriptor, self.keys.key(spool_id))
+        try:
+            file.dead()  # takes the lock, which nobody else can have
+            self._header(file)
+            # The folder's descriptor is not looked at, since the path is absolute; it makes this a linkat(2) that
+            # follows the link to the file (open(2), O_TMPFILE).
+            os.link(f"/proc/self/fd/{descriptor}", file.path, src_dir_fd=descriptor)
+            self._named()
+        except BaseException as error:
+            file.close()
+            if isinstance(error, OSError) and error.errno in _NO_NAMELESS:
+                return None
+            raise
+        return file
+
+    def _make_named(self) -> OwnFile:
         for _attempt in range(_ATTEMPTS):
             spool_id = os.urandom(ID)
             path = self.folder / name_of(spool_id)
@@ -204,6 +238,7 @@ class Spool:
                 # Locked before it has its name: whoever finds a spool by name without its lock may take it for dead.
                 if file.dead() and self._header(file):
                     unborn.rename(path)
+                    self._named()
                     return file
             except FileNotFoundError:
                 pass  # another process, cleaning up, took the file for a dead one's before it was locked
@@ -213,6 +248,7 @@ class Spool:
                 raise
             unborn.unlink(missing_ok=True)
             file.close()
+            time.sleep(_PAUSE)
         raise OSError("another process keeps removing it")
 
     def _header(self, file: OwnFile) -> bool:
@@ -225,10 +261,15 @@ class Spool:
             raise OSError("no space left")
         if self._durable:
             os.fsync(file.descriptor)
-            _sync_folder(self.folder)
         file.begins = file.folded = Position(len(header), 1)
         file.end, file.number = file.begins
         return True
+
+    def _named(self) -> None:
+        if self._durable:
+            _sync_folder(
+                self.folder
+            )  # under another name, or none, a loss of power would leave nothing to fold
 
     def _undo(self, file: OwnFile, reason: str) -> JournalUnavailable:
         """Take back what a failed write may have left, and write no more to this file.

@@ -40,6 +40,8 @@ def test_a_living_process_is_folded_by_others(folder: Path, events: int, folds_i
     with opened(folder) as (_bench, journal):
         seen = {victim.process: 0 for victim in victims}
         while min(seen.values()) < events:
+            failed = [victim.process for victim in victims if victim.has_failed()]
+            assert failed == [], "what they said is on the error output"
             told = told_by(journal)
             for victim in victims:
                 numbers = told.get(victim.process, [])

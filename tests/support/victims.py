@@ -35,6 +35,11 @@ class Victim:
         """Wait until it has acknowledged something, or ended."""
         select.select([self._reader], [], [], 30)
 
+    def has_failed(self) -> bool:
+        """Whether it has ended with an error."""
+        ended = os.waitid(os.P_PID, self.process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return ended is not None and ended.si_status != 0
+
     def kill(self) -> list[int]:
         """Kill it (SIGKILL), wherever it is; returns what it had acknowledged."""
         os.kill(self.process_id, signal.SIGKILL)

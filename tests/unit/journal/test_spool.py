@@ -354,7 +354,8 @@ def test_a_closed_spool_takes_nothing(folder: Path) -> None:
 
 
 def test_another_process_cleaning_up_does_no_harm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the file vanishes, or is locked, before it has its name, another is made."""
+    """Where a file must have a name from the start: if it vanishes, or is locked by another, another is made."""
+    monkeypatch.setattr(spool_module, "_NAMELESS", os.O_DIRECTORY)
     spool = make(folder)
     real = os.fchmod
     removed = []
@@ -371,6 +372,32 @@ def test_another_process_cleaning_up_does_no_harm(folder: Path, monkeypatch: pyt
     assert len(removed) == 3
     assert found(folder) == [("1@test", [fields(1)])]
     assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_new_file_is_locked_before_anybody_can_find_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    """And is whole when it has its name; where files cannot be without one, it has another until then."""
+    if not nameless:
+        monkeypatch.setattr(spool_module, "_NAMELESS", os.O_DIRECTORY)
+    seen: list[list[str]] = []
+    real = os.write
+
+    def looking(descriptor: int, data: bytes) -> int:
+        seen.append([path.suffix for path in folder.iterdir()])
+        return real(descriptor, data)
+
+    monkeypatch.setattr(spool_module.os, "write", looking)
+    spool = make(folder)
+    spool.append(fields(1))
+    assert seen == [[] if nameless and sys.platform == "linux" else [".new"], [".lvs"]]
+    (path,) = folder.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert found(folder) == [("1@test", [fields(1)])]
+    descriptor = os.open(path, os.O_RDONLY)
+    assert not SpoolFile.lock(descriptor)
+    os.close(descriptor)
 
 
 def test_descriptors_do_not_leak(folder: Path) -> None:

@@ -72,10 +72,11 @@ def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes, is_wh
             f"{objects.kind.noun} {name} exists, and a backup is not restored over an existing object",
             hint="delete and purge it first",
         )
-    for version in versions:
-        objects.put_version(mutation, key, Version(*version))
+    for parts in versions:
+        version = Version(*parts)
+        objects.put_version(mutation, key, version)
         if objects.kind.stays_inside:
-            Version(*version).wipe()
+            version.wipe()
     current, attributes, traits, _ = versions[-1]
     head = Head(name, current, attributes, traits, None, None, settings)
     mutation.put(OBJECTS, key, head.encode())

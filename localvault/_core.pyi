@@ -8,6 +8,17 @@ class _Lib:
     LV_NO_RANDOM: int
     LV_NO_INIT: int
     LV_FORKED: int
+    LV_NO_KEY: int
+    LV_WRONG: int
+    LV_TOO_LONG: int
+    LV_NO_LEVEL: int
+    LV_GCM_NONCE_SIZE: int
+    LV_GCM_TAG_SIZE: int
+    LV_GCM_SIZE_MAX: int
+    LV_XAES_NONCE_SIZE: int
+    LV_OPENED: int
+    LV_FAILED: int
+    LV_UNKNOWN: int
     LV_SMALL_MAX: int
 
     def lv_init(self) -> int: ...
@@ -15,6 +26,129 @@ class _Lib:
     def lv_compiler(self) -> FFI.CData: ...
     def lv_cpu_features(self) -> int: ...
     def lv_cpu_feature_name(self, bit: int) -> FFI.CData: ...
+    def lv_level_name(self, level: int) -> FFI.CData: ...
+    def lv_level_status(self, level: int) -> int: ...
+    def lv_gcm_new(self, level: int, key: FFI.CData | bytes, key_size: int, made: FFI.CData) -> int: ...
+    def lv_gcm_free(self, gcm: FFI.CData) -> None: ...
+    def lv_gcm_seal(
+        self,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        in: FFI.CData | bytes,
+        size: int,
+        out: FFI.CData | bytes,
+    ) -> int: ...
+    def lv_gcm_open(
+        self,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        in: FFI.CData | bytes,
+        size: int,
+        out: FFI.CData | bytes,
+    ) -> int: ...
+    def lv_xaes_new(self, level: int, key: FFI.CData | bytes, made: FFI.CData) -> int: ...
+    def lv_xaes_free(self, xaes: FFI.CData) -> None: ...
+    def lv_xaes_derive(self, xaes: FFI.CData, nonce: FFI.CData | bytes, made: FFI.CData) -> int: ...
+    def lv_xaes_seal(
+        self,
+        xaes: FFI.CData,
+        nonce: FFI.CData | bytes,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        in: FFI.CData | bytes,
+        size: int,
+        out: FFI.CData | bytes,
+    ) -> int: ...
+    def lv_xaes_open(
+        self,
+        xaes: FFI.CData,
+        nonce: FFI.CData | bytes,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        in: FFI.CData | bytes,
+        size: int,
+        out: FFI.CData | bytes,
+    ) -> int: ...
+    def lv_xaes_seal_many(
+        self,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        prefix: FFI.CData | bytes,
+        prefix_size: int,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+    ) -> int: ...
+    def lv_xaes_seal_each(
+        self,
+        xaes: FFI.CData,
+        nonces: FFI.CData | bytes,
+        prefix: FFI.CData | bytes,
+        prefix_size: int,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+    ) -> int: ...
+    def lv_ring_new(self, prefix_size: int, made: FFI.CData) -> int: ...
+    def lv_ring_add(
+        self,
+        ring: FFI.CData,
+        prefix: FFI.CData | bytes,
+        xaes: FFI.CData,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+    ) -> int: ...
+    def lv_ring_free(self, ring: FFI.CData) -> None: ...
+    def lv_xaes_open_many(
+        self,
+        ring: FFI.CData,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+        outcomes: FFI.CData | bytes,
+        failed: FFI.CData,
+        unknown: FFI.CData,
+    ) -> int: ...
+    def lv_xaes_rewrap_many(
+        self,
+        ring: FFI.CData,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        prefix: FFI.CData | bytes,
+        prefix_size: int,
+        aad: FFI.CData | bytes,
+        aad_size: int,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+        outcomes: FFI.CData | bytes,
+        failed: FFI.CData,
+        unknown: FFI.CData,
+    ) -> int: ...
+    def lv_outcomes_unknown(self, outcomes: FFI.CData | bytes, from: int, count: int) -> int: ...
+    def lv_outcomes_close(
+        self,
+        outcomes: FFI.CData | bytes,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+    ) -> None: ...
     def lv_wipe(self, bytes: FFI.CData, length: int) -> None: ...
     def lv_equal(self, a: FFI.CData, b: FFI.CData, length: int) -> int: ...
     def lv_pages_sound(

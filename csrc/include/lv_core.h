@@ -25,7 +25,11 @@ enum lv_status {
     LV_NO_MEMORY = 1, /* the system gave no memory */
     LV_NO_RANDOM = 2, /* the system gave no random bytes */
     LV_NO_INIT = 3,   /* lv_init has not been called, or failed */
-    LV_FORKED = 4     /* the handle was made by the parent of this process */
+    LV_FORKED = 4,    /* the handle was made by the parent of this process */
+    LV_NO_KEY = 5,    /* the key's memory reads as zeros: made before a fork */
+    LV_WRONG = 6,     /* what was to be opened is not authentic; nothing of it is given out */
+    LV_TOO_LONG = 7,  /* beyond what one key and nonce may seal */
+    LV_NO_LEVEL = 8   /* this processor has no kernel for it, or the kernel failed its self-test */
 };
 
 /* ---- core ------------------------------------------------------------------------------------------------------- */
@@ -46,6 +50,136 @@ uint64_t lv_cpu_features(void);
 
 /* The name of one bit ("aes", "vaes"), or NULL when this processor family has no such bit; static. */
 const char *lv_cpu_feature_name(uint32_t bit);
+
+/* ---- levels -----------------------------------------------------------------------------------------------------
+ *
+ * A level is one set of instructions that kernels are written for, best first. Before the first key is made at a level its
+ * kernels open and seal what is known (NIST, C2SP) and compare; one that gives another answer is never used. */
+
+/* "avx512", "avx2", "aesni", "arm64"; NULL beyond the last; static. */
+const char *lv_level_name(uint32_t level);
+
+/* LV_OK if the processor can and the self-test passed, LV_NO_LEVEL if it cannot, LV_WRONG if the self-test failed. */
+LV_MUST_CHECK int lv_level_status(uint32_t level);
+
+/* ---- AES-GCM ----------------------------------------------------------------------------------------------------
+ *
+ * NIST SP 800-38D with nonces of 96 and tags of 128 bits. Round keys and the powers of H stand in locked memory. A handle
+ * may be used by several threads at once; freeing it is the last thing that may be done to it. In a forked child every call
+ * returns LV_NO_KEY. Whatever key stream and derived keys a call needs stands in locked memory of its thread and is wiped
+ * before it returns.
+ *
+ * `in` and `out` may be the same; else they do not overlap. Associated data, nonces and tags lie outside of `out`. */
+#define LV_GCM_NONCE_SIZE 12
+#define LV_GCM_TAG_SIZE 16
+/* Bytes one nonce may seal, 2^36 - 32: SP 800-38D section 5.2.1.1. */
+#define LV_GCM_SIZE_MAX 68719476704
+
+typedef struct lv_gcm lv_gcm;
+
+/* A key of 16, 24 or 32 bytes for the kernels of `level`, in *made. LV_OK, LV_NO_LEVEL, LV_NO_INIT or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_gcm_new(uint32_t level, const uint8_t *key, size_t key_size, lv_gcm **made);
+
+/* Wipes the key and gives it back; NULL is ignored. */
+void lv_gcm_free(lv_gcm *gcm);
+
+/* Ciphertext and tag of `size` bytes at `in` to `out`, which has room for 16 more. LV_OK, LV_NO_KEY, LV_TOO_LONG or
+ * LV_NO_MEMORY. The caller answers for the nonce: under one key it serves once. */
+LV_MUST_CHECK int lv_gcm_seal(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *aad, size_t aad_size,
+                              const uint8_t *in, size_t size, uint8_t *out);
+
+/* The plaintext of `size` bytes of ciphertext and 16 of tag behind them to `out`. LV_OK; LV_WRONG with `out` wiped;
+ * LV_NO_KEY, LV_TOO_LONG or LV_NO_MEMORY. */
+LV_MUST_CHECK int lv_gcm_open(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *aad, size_t aad_size,
+                              const uint8_t *in, size_t size, uint8_t *out);
+
+/* ---- XAES-256-GCM -----------------------------------------------------------------------------------------------
+ *
+ * c2sp.org/XAES-256-GCM: nonces of 192 bits; the first 96 derive an AES-256-GCM key, the others are its nonce. Handles and
+ * buffers as for AES-GCM. */
+#define LV_XAES_NONCE_SIZE 24
+
+typedef struct lv_xaes lv_xaes;
+
+/* A key of 32 bytes for the kernels of `level`, in *made. LV_OK, LV_NO_LEVEL, LV_NO_INIT or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_xaes_new(uint32_t level, const uint8_t *key, lv_xaes **made);
+
+/* Wipes the key and gives it back; NULL is ignored. */
+void lv_xaes_free(lv_xaes *xaes);
+
+/* The AES-256-GCM key for the nonces that begin with these 12 bytes, in *made. LV_OK, LV_NO_KEY or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_xaes_derive(const lv_xaes *xaes, const uint8_t *nonce, lv_gcm **made);
+
+/* As lv_gcm_seal and lv_gcm_open, with 24 bytes of nonce. */
+LV_MUST_CHECK int lv_xaes_seal(const lv_xaes *xaes, const uint8_t *nonce, const uint8_t *aad, size_t aad_size,
+                               const uint8_t *in, size_t size, uint8_t *out);
+LV_MUST_CHECK int lv_xaes_open(const lv_xaes *xaes, const uint8_t *nonce, const uint8_t *aad, size_t aad_size,
+                               const uint8_t *in, size_t size, uint8_t *out);
+
+/* ---- many at once -----------------------------------------------------------------------------------------------
+ *
+ * Records stand one after another in one buffer: record i is data[offsets[i]] up to data[offsets[i + 1]], n + 1 offsets that
+ * never go back, the Arrow layout. A sealed record is
+ *
+ *     prefix | nonce (24) | ciphertext | tag (16)        with associated data = prefix | context
+ *
+ * A large call is spread over as many threads as lv_threads allows. */
+
+/* Seals `count` records under `gcm`, which lv_xaes_derive made from the first 12 bytes of `nonce`. The last 4 bytes of
+ * `nonce` are a counter, big-endian, that rises by one a record and must not pass 2^32 - 1 (else LV_TOO_LONG). `aad` is prefix
+ * and context together. Sealed records go to `out`, prefix_size + 40 bytes longer each, and where they begin to out_offsets
+ * (count + 1 numbers, from 0). LV_OK, LV_NO_KEY, LV_TOO_LONG or LV_NO_MEMORY. */
+LV_MUST_CHECK int lv_xaes_seal_many(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *prefix, size_t prefix_size,
+                                    const uint8_t *aad, size_t aad_size, const uint8_t *data, const int64_t *offsets,
+                                    size_t count, uint8_t *out, int64_t *out_offsets);
+
+/* Seals `count` records, each under a key of its own that is derived from its own nonce: 24 bytes a record at `nonces`.
+ * Otherwise as lv_xaes_seal_many. */
+LV_MUST_CHECK int lv_xaes_seal_each(const lv_xaes *xaes, const uint8_t *nonces, const uint8_t *prefix, size_t prefix_size,
+                                    const uint8_t *aad, size_t aad_size, const uint8_t *data, const int64_t *offsets,
+                                    size_t count, uint8_t *out, int64_t *out_offsets);
+
+/* The keys of one call, by the prefix of the records they open. */
+typedef struct lv_ring lv_ring;
+
+/* An empty ring for prefixes of `prefix_size` bytes (8 to 64), in *made. LV_OK or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_ring_new(size_t prefix_size, lv_ring **made);
+
+/* The key and the associated data of one more prefix; both stay the caller's and must outlive the ring. A NULL key says that
+ * records with this prefix do not open. LV_OK or LV_NO_MEMORY. */
+LV_MUST_CHECK int lv_ring_add(lv_ring *ring, const uint8_t *prefix, const lv_xaes *xaes, const uint8_t *aad,
+                              size_t aad_size);
+
+void lv_ring_free(lv_ring *ring);
+
+/* What became of a record. */
+enum lv_outcome {
+    LV_OPENED = 0,
+    LV_FAILED = 1, /* too short, not authentic, or of a key that there is not */
+    LV_UNKNOWN = 2 /* its prefix is not in the ring */
+};
+
+/* Opens those of `count` sealed records whose outcome is LV_UNKNOWN, and says of each what became of it. Record i goes to
+ * out[out_offsets[i]], which this computes first as if all would open: a record too short to be one takes no room. Of one
+ * that does not open, the room is wiped. *failed and *unknown are how many there are in the end. LV_OK, LV_NO_KEY, LV_TOO_LONG
+ * or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_xaes_open_many(const lv_ring *ring, const uint8_t *data, const int64_t *offsets, size_t count,
+                                               uint8_t *out, int64_t *out_offsets, uint8_t *outcomes, size_t *failed,
+                                               size_t *unknown);
+
+/* As lv_xaes_open_many, but each record is sealed again under `gcm` as lv_xaes_seal_many does it, so record i is at
+ * out[out_offsets[i]] with its new prefix. Plaintext stands only in locked memory, a few records at a time. */
+LV_MUST_CHECK LV_NONNULL int lv_xaes_rewrap_many(const lv_ring *ring, const lv_gcm *gcm, const uint8_t *nonce,
+                                                 const uint8_t *prefix, size_t prefix_size, const uint8_t *aad,
+                                                 size_t aad_size, const uint8_t *data, const int64_t *offsets, size_t count,
+                                                 uint8_t *out, int64_t *out_offsets, uint8_t *outcomes, size_t *failed,
+                                                 size_t *unknown);
+
+/* Where the prefix stands of the first record from `from` on whose outcome is LV_UNKNOWN; `count` if there is none. */
+LV_MUST_CHECK LV_NONNULL size_t lv_outcomes_unknown(const uint8_t *outcomes, size_t from, size_t count);
+
+/* Closes the gaps that failed records left in `out`: theirs are empty then, and what lies behind the last is wiped. */
+LV_NONNULL void lv_outcomes_close(const uint8_t *outcomes, size_t count, uint8_t *out, int64_t *out_offsets);
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 

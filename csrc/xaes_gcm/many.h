@@ -1,0 +1,27 @@
+/* How sealed records are written, and how a large call is cut into tasks. */
+#ifndef LV_MANY_H
+#define LV_MANY_H
+
+#include "pool/pool.h"
+#include "xaes_gcm/ring.h"
+#include "xaes_gcm/xaes_gcm.h"
+
+/* What a sealed record begins with; zeros behind it, up to a whole block. */
+struct lv_header {
+    uint8_t bytes[LV_PREFIX_MAX + LV_XAES_NONCE_SIZE + LV_BLOCK];
+    size_t size;
+};
+
+void lv_many_header(struct lv_header *header, const uint8_t *prefix, size_t prefix_size, const uint8_t *nonce);
+
+/* Writes it to `out`, where ciphertext and tag are written later: up to 15 bytes too many. */
+void lv_many_put_header(const struct lv_header *header, uint8_t *out);
+
+/* The big-endian number in a nonce's last 4 bytes. */
+uint32_t lv_many_counter(const uint8_t *nonce);
+void lv_many_set_counter(uint8_t *nonce, uint32_t counter);
+
+/* Records a task, so that one is worth waking a thread for. */
+size_t lv_many_per_task(const int64_t *offsets, size_t count);
+
+#endif

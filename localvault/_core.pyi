@@ -36,7 +36,7 @@ class _Lib:
         nonce: FFI.CData | bytes,
         aad: FFI.CData | bytes,
         aad_size: int,
-        in: FFI.CData | bytes,
+        in_: FFI.CData | bytes,
         size: int,
         out: FFI.CData | bytes,
     ) -> int: ...
@@ -46,7 +46,7 @@ class _Lib:
         nonce: FFI.CData | bytes,
         aad: FFI.CData | bytes,
         aad_size: int,
-        in: FFI.CData | bytes,
+        in_: FFI.CData | bytes,
         size: int,
         out: FFI.CData | bytes,
     ) -> int: ...
@@ -59,7 +59,7 @@ class _Lib:
         nonce: FFI.CData | bytes,
         aad: FFI.CData | bytes,
         aad_size: int,
-        in: FFI.CData | bytes,
+        in_: FFI.CData | bytes,
         size: int,
         out: FFI.CData | bytes,
     ) -> int: ...
@@ -69,7 +69,7 @@ class _Lib:
         nonce: FFI.CData | bytes,
         aad: FFI.CData | bytes,
         aad_size: int,
-        in: FFI.CData | bytes,
+        in_: FFI.CData | bytes,
         size: int,
         out: FFI.CData | bytes,
     ) -> int: ...
@@ -141,7 +141,15 @@ class _Lib:
         failed: FFI.CData,
         unknown: FFI.CData,
     ) -> int: ...
-    def lv_outcomes_unknown(self, outcomes: FFI.CData | bytes, from: int, count: int) -> int: ...
+    def lv_ring_unknown(
+        self,
+        ring: FFI.CData,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        outcomes: FFI.CData | bytes,
+        from_: int,
+        count: int,
+    ) -> int: ...
     def lv_outcomes_close(
         self,
         outcomes: FFI.CData | bytes,

@@ -175,8 +175,10 @@ LV_MUST_CHECK LV_NONNULL int lv_xaes_rewrap_many(const lv_ring *ring, const lv_g
                                                  uint8_t *out, int64_t *out_offsets, uint8_t *outcomes, size_t *failed,
                                                  size_t *unknown);
 
-/* Where the prefix stands of the first record from `from` on whose outcome is LV_UNKNOWN; `count` if there is none. */
-LV_MUST_CHECK LV_NONNULL size_t lv_outcomes_unknown(const uint8_t *outcomes, size_t from, size_t count);
+/* The first record from `from` on whose outcome is LV_UNKNOWN and whose prefix the ring still does not have; `count` if there
+ * is none. */
+LV_MUST_CHECK LV_NONNULL size_t lv_ring_unknown(const lv_ring *ring, const uint8_t *data, const int64_t *offsets,
+                                                const uint8_t *outcomes, size_t from, size_t count);
 
 /* Closes the gaps that failed records left in `out`: theirs are empty then, and what lies behind the last is wiped. */
 LV_NONNULL void lv_outcomes_close(const uint8_t *outcomes, size_t count, uint8_t *out, int64_t *out_offsets);

@@ -324,9 +324,10 @@ int lv_xaes_rewrap_many(const lv_ring *ring, const lv_gcm *gcm, const uint8_t *n
     return open_all(&call, prefix_size + LV_XAES_NONCE_SIZE + LV_GCM_TAG, out_offsets, failed, unknown);
 }
 
-size_t lv_outcomes_unknown(const uint8_t *outcomes, size_t from, size_t count)
+size_t lv_ring_unknown(const lv_ring *ring, const uint8_t *data, const int64_t *offsets, const uint8_t *outcomes, size_t from,
+                       size_t count)
 {
-    while (from < count && outcomes[from] != LV_UNKNOWN) {
+    while (from < count && (outcomes[from] != LV_UNKNOWN || lv_ring_find(ring, data + offsets[from]) != NULL)) {
         from++;
     }
     return from;

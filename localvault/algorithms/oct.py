@@ -11,16 +11,15 @@ import hmac
 from os import urandom
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from localvault.algorithms.base import Encrypted, KeyMaterial
 from localvault.algorithms.jwk import Members, encode
 from localvault.algorithms.table import ALGORITHMS, ENCRYPT, SIGN, SIZES, WRAP
-from localvault.errors import BadParameter, DecryptionFailed, InvalidSignature, VaultClosed
+from localvault.errors import BadParameter, DecryptionFailed, InvalidSignature
+from localvault.native.face import GcmKey
 from localvault.native.memory import Locked
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ class OctKey(KeyMaterial):
                 f"oct keys of {self.size} bits are not accepted",
                 hint=f"use {', '.join(map(str, SIZES['oct']))}",
             )
-        # The key schedule is made once, in OpenSSL's memory: this object is what makes `encrypt` fast.
-        self._gcm: AESGCM | None = AESGCM(self._key.view())
+        # The key schedule is made once, in locked memory: this object is what makes `encrypt` fast.
+        self._gcm = GcmKey(self._key)
         self._gcm_name = f"A{self.size}GCM"
         self._cbc, self._cbcpad, self._kw = f"A{self.size}CBC", f"A{self.size}CBCPAD", f"A{self.size}KW"
 
@@ -102,9 +101,9 @@ class OctKey(KeyMaterial):
         return {"kty": "oct", "k": encode(bytes(self._key.view()))}
 
     def wipe(self) -> None:
-        """Overwrite the key; OpenSSL overwrites the key schedule as it frees it."""
+        """Overwrite the key and its key schedule."""
         self._key.wipe()
-        self._gcm = None
+        self._gcm.wipe()
 
     def encrypt(
         self, algorithm: str, plaintext: Buffer, iv: Buffer | None = None, aad: Buffer | None = None
@@ -122,10 +121,7 @@ class OctKey(KeyMaterial):
             if iv is not None:
                 raise BadParameter(f"{algorithm} draws its own iv, so that none is ever used twice")
             iv = urandom(GCM_IV_BYTES)
-            try:
-                sealed = self._gcm.encrypt(iv, plaintext, aad)  # type: ignore[union-attr]  # None is what wipe() leaves
-            except (AttributeError, OverflowError):
-                raise self._unusable() from None
+            sealed = self._gcm.seal(iv, plaintext, b"" if aad is None else bytes(aad))
             return Encrypted(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
         return self._encrypt_cbc(algorithm, plaintext, iv, aad)
 
@@ -257,19 +253,11 @@ class OctKey(KeyMaterial):
         _checked_iv(self._gcm_name, iv, GCM_IV_BYTES)
         if memoryview(tag).nbytes != TAG_BYTES:
             raise BadParameter(f"the tag of {self._gcm_name} has {TAG_BYTES} bytes")
-        if self._gcm is None:
-            raise self._unusable()
+        sealed = b"".join((ciphertext, tag))
         try:
-            return self._gcm.decrypt(iv, b"".join((ciphertext, tag)), aad)
-        except InvalidTag:
+            return self._gcm.open(bytes(iv), sealed, b"" if aad is None else bytes(aad))
+        except DecryptionFailed:
             raise DecryptionFailed(_FAILED) from None
-        except OverflowError:
-            raise self._unusable() from None
-
-    def _unusable(self) -> BadParameter | VaultClosed:
-        if self._gcm is None:
-            return VaultClosed("the key has been wiped")
-        return BadParameter(f"{self._gcm_name} takes at most 2 GiB at once")
 
 
 def _checked_iv(algorithm: str, iv: Buffer, width: int) -> bytes:

@@ -1,4 +1,4 @@
-"""XAES-256-GCM (C2SP) and the bulk calls, served by `cryptography` on any machine.
+"""XAES-256-GCM (C2SP) and AES-GCM, served by `cryptography` on any machine.
 
 Relies on OpenSSL through `cryptography` and on locked memory. Promises: the contracts that face.py states;
 derived keys are written into locked memory and never become Python objects. OpenSSL keeps the expanded keys
@@ -28,9 +28,11 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 KEY_SIZE = 32
 NONCE_SIZE = 24
 TAG_SIZE = 16
+GCM_KEY_SIZES = (16, 24, 32)
+GCM_NONCE_SIZE = 12
 DERIVING = 12  # bytes of the nonce that derive the AES-GCM key; the other 12 are AES-GCM's own nonce
 CACHED_KEYS = 64  # derived keys remembered; OpenSSL's context of one takes a few KiB
-_COUNTER = 4  # bytes at the end of a batch's nonces
+COUNTER = 4  # bytes at the end of a batch's nonces
 BATCHES_A_KEY = 4096  # batches that share a derived key, see XaesBatch
 
 # C2SP XAES-256-GCM: M1 = 00 01 'X' 00 || N[:12] and M2 = 00 02 'X' 00 || N[:12], here side by side as one
@@ -40,8 +42,8 @@ _TWO_BLOCKS = (1 << 128) + 1  # times a block = that block twice
 _REDUCTION = 0b10000111  # of GF(2^128), NIST SP 800-38B section 5.3
 
 _from_bytes = int.from_bytes  # looked up once, for the hot path
-_TOO_LONG = "a plaintext can have no more than 2 GiB; cut it up"
-_UNAUTHENTIC = "the ciphertext does not open: wrong key, wrong context or altered bytes"
+TOO_LONG = "a plaintext can have no more than 2 GiB; cut it up"
+UNAUTHENTIC = "the ciphertext does not open: wrong key, wrong context or altered bytes"
 
 
 def openssl_version() -> str:
@@ -80,6 +82,54 @@ class _Gone:
         raise refusal(self._made_after)
 
     pop = append = encrypt = encrypt_into = decrypt = decrypt_into = _refuse
+
+
+@final
+class GcmKey(Hidden):
+    """An AES-GCM key of 128, 192 or 256 bits (NIST SP 800-38D): nonces of 96 bits, tags of 128.
+
+    The caller answers for the nonces: two plaintexts under one give both away, and let anyone forge. `key` stays the
+    caller's to wipe, and may be wiped at once. May be used by several threads at once.
+    """
+
+    __slots__ = ("__weakref__", "_forks", "_gcm")
+
+    def __init__(self, key: Locked) -> None:
+        if len(key) not in GCM_KEY_SIZES:
+            raise BadParameter(f"an AES-GCM key has 16, 24 or 32 bytes, not {len(key)}")
+        self._forks = forks()
+        self._gcm: _Gcm = AESGCM(key.view())
+        wipe_in_children(self)
+
+    def seal(self, nonce: bytes, plaintext: Buffer, aad: bytes = b"") -> bytes:
+        """Ciphertext and tag, 16 bytes longer than `plaintext`.
+
+        Raises `BadParameter` for a nonce that has not 12 bytes or a plaintext above 2 GiB, `VaultClosed` and
+        `VaultForked`.
+        """
+        if len(nonce) != GCM_NONCE_SIZE:
+            raise BadParameter(f"the nonce has {GCM_NONCE_SIZE} bytes, not {len(nonce)}")
+        try:
+            return self._gcm.encrypt(nonce, plaintext, aad)
+        except OverflowError:
+            raise BadParameter(TOO_LONG) from None
+
+    def open(self, nonce: bytes, sealed: Buffer, aad: bytes = b"") -> bytes:
+        """The plaintext of what `seal` made.
+
+        Raises `DecryptionFailed` if anything differs, `BadParameter` for a nonce of another length, `VaultClosed` and
+        `VaultForked`.
+        """
+        if len(nonce) != GCM_NONCE_SIZE:
+            raise BadParameter(f"the nonce has {GCM_NONCE_SIZE} bytes, not {len(nonce)}")
+        try:
+            return self._gcm.decrypt(nonce, sealed, aad)
+        except InvalidTag:
+            raise DecryptionFailed(UNAUTHENTIC) from None
+
+    def wipe(self) -> None:
+        """Forgets the key; every later use raises `VaultClosed`."""
+        self._gcm = _Gone(self._forks)
 
 
 @final
@@ -149,7 +199,7 @@ class XaesKey(Hidden):
         try:
             return derived.encrypt(nonce[DERIVING:], plaintext, aad)
         except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
+            raise BadParameter(TOO_LONG) from None
 
     def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
         """The plaintext of what `seal` made.
@@ -164,7 +214,7 @@ class XaesKey(Hidden):
         try:
             return derived.decrypt(nonce[DERIVING:], sealed, aad)
         except InvalidTag:
-            raise DecryptionFailed(_UNAUTHENTIC) from None
+            raise DecryptionFailed(UNAUTHENTIC) from None
 
     def open_into(self, nonce: bytes, sealed: Buffer, aad: bytes, out: memoryview) -> None:
         """As `open`, into `out`, which is 16 bytes shorter than `sealed`; on failure it is wiped."""
@@ -177,7 +227,7 @@ class XaesKey(Hidden):
         except InvalidTag:
             # Deciphered before the tag was known to be wrong; nobody may see it.
             wipe(out)
-            raise DecryptionFailed(_UNAUTHENTIC) from None
+            raise DecryptionFailed(UNAUTHENTIC) from None
 
     def batch(self) -> XaesBatch:
         """Seals many records quicker: one derived key, one call for randomness."""
@@ -233,7 +283,7 @@ class XaesBatch(Hidden):
     __slots__ = ("_next", "_shared", "head")
 
     def __init__(self, shared: _Shared) -> None:
-        self.head = shared.half + os.urandom(NONCE_SIZE - DERIVING - _COUNTER)
+        self.head = shared.half + os.urandom(NONCE_SIZE - DERIVING - COUNTER)
         self._shared = shared
         self._next = itertools.count().__next__
 
@@ -242,20 +292,20 @@ class XaesBatch(Hidden):
 
         Raises `BadParameter` for a plaintext above 2 GiB, `VaultClosed` and `VaultForked`.
         """
-        nonce = self.head + self._next().to_bytes(_COUNTER)
+        nonce = self.head + self._next().to_bytes(COUNTER)
         try:
             return nonce, self._shared.gcm.encrypt(nonce[DERIVING:], plaintext, aad)
         except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
+            raise BadParameter(TOO_LONG) from None
 
     def seal_into(self, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
         """Nonce, ciphertext and tag into `out`, which is 40 bytes longer than the plaintext."""
-        nonce = self.head + self._next().to_bytes(_COUNTER)
+        nonce = self.head + self._next().to_bytes(COUNTER)
         out[:NONCE_SIZE] = nonce
         try:
             self._shared.gcm.encrypt_into(nonce[DERIVING:], plaintext, aad, out[NONCE_SIZE:])
         except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
+            raise BadParameter(TOO_LONG) from None
 
     def wipe(self) -> None:
         """Lets go of the derived key; every later use raises `VaultClosed`."""

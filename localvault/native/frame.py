@@ -1,37 +1,22 @@
 """Seals the frames of one append-only file under a key that no other file has.
 
-Relies on AES-256-GCM from `cryptography`. Promises: half the price of an XAES seal,
-for callers that count; a child process gets `VaultForked` instead of a second life for the parent's counter.
+Relies on AES-256-GCM from `face`. Promises: half the price of an XAES seal, for callers that count; a child process
+gets `VaultForked` instead of a second life for the parent's counter.
 """
 
 from __future__ import annotations
 
-import os
-from typing import NoReturn, final
-from weakref import WeakValueDictionary
+from typing import final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from localvault.errors import BadParameter, DecryptionFailed
+from localvault.errors import BadParameter
 from localvault.model.hidden import Hidden
-from localvault.native.memory import Locked, forks, refusal
+from localvault.native.face import TAG_SIZE, GcmKey
+from localvault.native.memory import Locked
+
+__all__ = ["KEY_SIZE", "TAG_SIZE", "FrameKey"]
 
 KEY_SIZE = 32
-TAG_SIZE = 16
 _NONCE_SIZE = 12
-
-
-class _Gone:
-    """Stands where the cipher was after a wipe or a fork, so that sealing needs no check of its own."""
-
-    def __init__(self, made_after: int) -> None:
-        self._made_after = made_after
-
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> NoReturn:
-        raise refusal(self._made_after)
-
-    decrypt = encrypt
 
 
 @final
@@ -44,7 +29,7 @@ class FrameKey(Hidden):
     twice gives away both plaintexts and lets anyone forge.
     """
 
-    __slots__ = ("__weakref__", "_forks", "_gcm")
+    __slots__ = ("_gcm",)
 
     def __init__(self, key: Locked) -> None:
         """`key` stays the caller's to wipe, and may be wiped at once.
@@ -55,9 +40,7 @@ class FrameKey(Hidden):
         """
         if len(key) != KEY_SIZE:
             raise BadParameter(f"a frame key has {KEY_SIZE} bytes, not {len(key)}")
-        self._forks = forks()
-        self._gcm: AESGCM | _Gone = AESGCM(key.view())
-        _alive[id(self)] = self
+        self._gcm = GcmKey(key)
 
     def seal(self, number: int, data: bytes) -> bytes:
         """Return ciphertext and tag, 16 bytes longer than `data`; `number` (below 2^96) must be a new one.
@@ -65,7 +48,7 @@ class FrameKey(Hidden):
         Raises:
             VaultClosed, VaultForked: the key cannot be used any more.
         """
-        return self._gcm.encrypt(number.to_bytes(_NONCE_SIZE), data, None)
+        return self._gcm.seal(number.to_bytes(_NONCE_SIZE), data)
 
     def open(self, number: int, sealed: bytes) -> bytes:
         """Return the plaintext of what `seal` made under the same number.
@@ -74,23 +57,8 @@ class FrameKey(Hidden):
             DecryptionFailed: another key, another number or altered bytes.
             VaultClosed, VaultForked: the key cannot be used any more.
         """
-        try:
-            return self._gcm.decrypt(number.to_bytes(_NONCE_SIZE), sealed, None)
-        except InvalidTag:
-            raise DecryptionFailed("the frame does not open: another key or altered bytes") from None
+        return self._gcm.open(number.to_bytes(_NONCE_SIZE), sealed)
 
     def wipe(self) -> None:
         """Forget the key; every later use raises `VaultClosed`."""
-        self._gcm = _Gone(self._forks)
-
-
-_alive: WeakValueDictionary[int, FrameKey] = WeakValueDictionary()
-
-
-def _forget_all() -> None:
-    for key in list(_alive.values()):
-        key.wipe()
-    _alive.clear()
-
-
-os.register_at_fork(after_in_child=_forget_all)
+        self._gcm.wipe()

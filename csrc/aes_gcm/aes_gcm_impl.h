@@ -10,7 +10,7 @@
 
 #define LV_BLOCK 16
 #define LV_ROUND_KEYS 15 /* AES-256 has the most: FIPS 197, table 3 */
-#define LV_POWERS 32     /* of H; a reduction serves as many blocks */
+#define LV_POWERS 36     /* of H: for the 32 blocks behind the longest steps and that of lengths, in fours */
 #define LV_GCM_NONCE 12
 #define LV_GCM_TAG 16
 #define LV_DERIVED_AT_ONCE 8 /* keys expanded side by side */

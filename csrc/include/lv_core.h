@@ -161,8 +161,8 @@ enum lv_outcome {
 
 /* Opens those of `count` sealed records whose outcome is LV_UNKNOWN, and says of each what became of it. Record i goes to
  * out[out_offsets[i]], which this computes first as if all would open: a record too short to be one takes no room. Of one
- * that does not open, the room is wiped. *failed and *unknown are how many there are in the end. LV_OK, LV_NO_KEY, LV_TOO_LONG
- * or LV_NO_MEMORY. */
+ * that does not open, the room is wiped. *failed and *unknown are how many there are in the end. LV_OK; LV_TOO_LONG; LV_NO_KEY or
+ * LV_NO_MEMORY with all of `out` wiped and outcomes and offsets undefined. */
 LV_MUST_CHECK LV_NONNULL int lv_xaes_open_many(const lv_ring *ring, const uint8_t *data, const int64_t *offsets, size_t count,
                                                uint8_t *out, int64_t *out_offsets, uint8_t *outcomes, size_t *failed,
                                                size_t *unknown);

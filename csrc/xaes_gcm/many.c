@@ -127,12 +127,12 @@ static void seal_task(void *context, size_t index)
 
 static int seal_all(struct sealing *call)
 {
-    call->out_offsets[0] = 0;
     for (size_t i = 0; i < call->count; i++) {
         if ((uint64_t)(call->offsets[i + 1] - call->offsets[i]) > LV_GCM_SIZE_MAX) {
             return LV_TOO_LONG;
         }
     }
+    call->out_offsets[0] = 0;
     call->per_task = lv_many_per_task(call->offsets, call->count);
     lv_pool_run(seal_task, call, (call->count + call->per_task - 1) / call->per_task);
     return atomic_load(&call->status);
@@ -147,7 +147,7 @@ int lv_xaes_seal_many(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *pr
     }
     struct sealing call = {.gcm = gcm, .aad = aad, .aad_size = aad_size, .data = data, .offsets = offsets, .count = count,
                            .out = out, .out_offsets = out_offsets, .counter = lv_many_counter(nonce)};
-    if (prefix_size > LV_PREFIX_MAX || count > UINT32_MAX - call.counter) {
+    if (prefix_size > LV_PREFIX_MAX || (uint64_t)count + call.counter > (uint64_t)1 << 32) {
         return LV_TOO_LONG;
     }
     lv_many_header(&call.header, prefix, prefix_size, nonce);

@@ -90,10 +90,12 @@ static void reseal(struct desk *desk)
     struct lv_gcm_item *items = desk->work->items;
     size_t used = 0;
     for (size_t k = 0; k < desk->used; k++) {
+        const int64_t *at = &call->out_offsets[desk->at[k]];
+        uint8_t *out = call->out + at[0];
         if (items[k].failed) {
+            lv_wipe(out, (size_t)(at[1] - at[0]));
             continue;
         }
-        uint8_t *out = call->out + call->out_offsets[desk->at[k]];
         uint8_t *nonce = out + call->header.size - LV_XAES_NONCE_SIZE, *sealed = out + call->header.size;
         lv_many_put_header(&call->header, out);
         lv_many_set_counter(nonce, call->counter + (uint32_t)desk->at[k]);
@@ -237,9 +239,7 @@ static size_t open_some(struct desk *desk, size_t i, size_t end)
     if (entry->xaes == NULL) {
         call->outcomes[i] = LV_FAILED;
         (void)atomic_fetch_add(&call->failed, 1);
-        if (call->gcm == NULL) {
-            lv_wipe(call->out + call->out_offsets[i], record_size(call, i) - call->overhead);
-        }
+        lv_wipe(call->out + call->out_offsets[i], (size_t)(call->out_offsets[i + 1] - call->out_offsets[i]));
         return 1;
     }
     const size_t run = run_length(desk, i, end);
@@ -296,7 +296,11 @@ static int open_all(struct opening *call, size_t replaced, int64_t *out_offsets,
     lv_pool_run(open_task, call, (call->count + call->per_task - 1) / call->per_task);
     *failed = atomic_load(&call->failed);
     *unknown = atomic_load(&call->unknown);
-    return atomic_load(&call->status);
+    const int status = atomic_load(&call->status);
+    if (status != LV_OK) {
+        lv_wipe(call->out, (size_t)out_offsets[call->count]);
+    }
+    return status;
 }
 
 int lv_xaes_open_many(const lv_ring *ring, const uint8_t *data, const int64_t *offsets, size_t count, uint8_t *out,
@@ -317,7 +321,7 @@ int lv_xaes_rewrap_many(const lv_ring *ring, const lv_gcm *gcm, const uint8_t *n
     if (gcm->impl == NULL) {
         return LV_NO_KEY;
     }
-    if (prefix_size > LV_PREFIX_MAX || count > UINT32_MAX - call.counter) {
+    if (prefix_size > LV_PREFIX_MAX || (uint64_t)count + call.counter > (uint64_t)1 << 32) {
         return LV_TOO_LONG;
     }
     lv_many_header(&call.header, prefix, prefix_size, nonce);

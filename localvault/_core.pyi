@@ -16,6 +16,8 @@ class _Lib:
     LV_GCM_TAG_SIZE: int
     LV_GCM_SIZE_MAX: int
     LV_XAES_NONCE_SIZE: int
+    LV_KEYED_MAX: int
+    LV_DIGEST_SIZE: int
     LV_OPENED: int
     LV_FAILED: int
     LV_UNKNOWN: int
@@ -100,6 +102,23 @@ class _Lib:
         count: int,
         out: FFI.CData | bytes,
         out_offsets: FFI.CData,
+    ) -> int: ...
+    def lv_xaes_seal_keyed(
+        self,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        header: FFI.CData | bytes,
+        header_size: int,
+        start: FFI.CData | bytes,
+        start_size: int,
+        keys: FFI.CData | bytes,
+        key_offsets: FFI.CData,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        out_offsets: FFI.CData,
+        digests: FFI.CData | bytes,
     ) -> int: ...
     def lv_ring_new(self, prefix_size: int, made: FFI.CData) -> int: ...
     def lv_ring_add(

@@ -155,34 +155,48 @@ class Records:
 class Mutation(Records):
     """The records of one write transaction, with what one operation changes held back until `apply`."""
 
-    __slots__ = ("_batches", "_changes", "_write_txn")
+    __slots__ = ("_batches", "_changes", "_digests", "_later", "_write_txn")
 
     def __init__(self, txn: WriteTxn, sealers: Sealers, batches: Batches | None = None) -> None:
         """`batches`: shared by all mutations of one transaction."""
         super().__init__(txn, sealers)
         self._write_txn = txn
         self._changes: dict[bytes, bytes | None] = {}
+        self._digests: dict[bytes, bytes] = {}
+        self._later: dict[bytes, dict[bytes, bytes]] = {}
         self._batches: Batches = {} if batches is None else batches
         self._raw = self._pending
 
     def _pending(self, table: int, key: bytes) -> bytes | None:
+        if self._later and any(key in later for later in self._later.values()):
+            self._seal_later()
         place = _TABLE[table] + key
         return self._changes[place] if place in self._changes else self.txn.get(table, key)
 
     def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
         """Seal `plaintext` for its place, to be written by `apply`."""
+        if self._later:
+            self._seal_later()
         record = self._batch(self._sealers.of(table, key)).seal(table, key, plaintext, schema)
         self._changes[_TABLE[table] + key] = record
 
     def putter(self, table: int, key: bytes) -> Callable[[bytes, bytes], None]:
-        """Return a quicker `put(key, plaintext)` for many records of the table and scope `key` belongs to."""
-        changes, start = self._changes, _TABLE[table]
-        seal = self._batch(self._sealers.of(table, key)).seal
+        """Return a quicker `put(key, plaintext)` for many records of the table and scope `key` belongs to.
 
-        def put(key: bytes, plaintext: bytes) -> None:
-            changes[start + key] = seal(table, key, plaintext)
+        They are sealed together, before anything else is put or looked up that could be one of them.
+        """
+        return self._later.setdefault(_TABLE[table] + key[:1], {}).__setitem__
 
-        return put
+    def _seal_later(self) -> None:
+        for which, later in self._later.items():
+            table = which[0]
+            batch = self._batch(self._sealers.of(table, which[1:]))
+            keys = list(later)
+            records, digests = batch.seal_many(table, keys, list(later.values()))
+            places = [which[:1] + key for key in keys]
+            self._changes.update(zip(places, records, strict=True))
+            self._digests.update(zip(records, digests, strict=True))
+            later.clear()
 
     def put_header(self, header: bytes) -> None:
         """Put the vault's header, which carries its own authentication, in place as it is."""
@@ -190,6 +204,7 @@ class Mutation(Records):
 
     def delete(self, table: int, key: bytes) -> None:
         """Remove the record at `key`, in `apply`."""
+        self._seal_later()
         self._changes[_TABLE[table] + key] = None
 
     def apply(self) -> bytes:
@@ -197,10 +212,11 @@ class Mutation(Records):
 
         Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
         """
+        self._seal_later()
         parts: list[bytes] = []
         tell = parts.append
         put, delete = self._write_txn.put, self._write_txn.delete
-        changes = self._changes
+        changes, known = self._changes, self._digests
         for place in sorted(changes):
             record, table, key = changes[place], place[0], place[1:]
             if record is None:
@@ -208,9 +224,11 @@ class Mutation(Records):
                 written = _DELETED
             else:
                 put(table, key, record)
-                written = sha256(record).digest()[:DIGEST_SIZE]  # `sealing.record.digest`, written out
+                # `sealing.record.digest`, written out
+                written = known.get(record) or sha256(record).digest()[:DIGEST_SIZE]
             tell(place[:1] + _LENGTH[len(key)] + key + written)
         changes.clear()
+        known.clear()
         return b"".join(parts)
 
     def _batch(self, sealer: RecordSealer) -> BatchSealer:

@@ -139,6 +139,17 @@ LV_MUST_CHECK int lv_xaes_seal_each(const lv_xaes *xaes, const uint8_t *nonces, 
                                     const uint8_t *aad, size_t aad_size, const uint8_t *data, const int64_t *offsets,
                                     size_t count, uint8_t *out, int64_t *out_offsets);
 
+/* As lv_xaes_seal_many for records that stand under keys of their own in some table: `header` is the prefix, and a record's
+ * associated data are `start`, the same for all, and then its key, keys[key_offsets[i]] up to keys[key_offsets[i + 1]], at most
+ * LV_KEYED_MAX bytes together (else LV_TOO_LONG). The first 16 bytes of the SHA-256 of each sealed record go to `digests`. */
+#define LV_KEYED_MAX 256
+#define LV_DIGEST_SIZE 16
+LV_MUST_CHECK LV_NONNULL int lv_xaes_seal_keyed(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *header,
+                                                size_t header_size, const uint8_t *start, size_t start_size,
+                                                const uint8_t *keys, const int64_t *key_offsets, const uint8_t *data,
+                                                const int64_t *offsets, size_t count, uint8_t *out, int64_t *out_offsets,
+                                                uint8_t *digests);
+
 /* The keys of one call, by the prefix of the records they open. */
 typedef struct lv_ring lv_ring;
 

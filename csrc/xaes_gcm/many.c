@@ -1,8 +1,11 @@
 /* Many records of one buffer: sealed under one derived key or under each its own. Contracts in lv_core.h. */
 #include "xaes_gcm/many.h"
+#include "sha2/sha256.h"
 
 #include <stdatomic.h>
 #include <string.h>
+
+_Static_assert(LV_KEYED_MAX * LV_ITEMS_AT_ONCE <= LV_PLAIN_SIZE, "the desk has room for every item's own data");
 
 /* A task of less is done before another thread has woken up for it. */
 #define TASK_BYTES ((size_t)128 * 1024)
@@ -51,8 +54,11 @@ struct sealing {
     const uint8_t *nonces; /* then; 24 bytes a record */
     struct lv_header header;
     uint32_t counter;
-    const uint8_t *aad;
+    const uint8_t *aad; /* all of it, or, */
     size_t aad_size;
+    const uint8_t *keys; /* if these are not NULL, what stands before a record's own key */
+    const int64_t *key_offsets;
+    uint8_t *digests; /* then; 16 bytes a record */
     const uint8_t *data;
     const int64_t *offsets;
     size_t count, per_task;
@@ -80,14 +86,44 @@ static struct lv_gcm_item prepared(const struct sealing *call, size_t record)
                                 call->data + call->offsets[record], sealed, size, sealed + size, 0};
 }
 
+/* Puts a record's own associated data together: LV_KEYED_MAX bytes of room for each item on the desk. */
+static void put_key(const struct sealing *call, struct lv_work *work, size_t item, size_t record)
+{
+    const int64_t *at = &call->key_offsets[record];
+    const size_t key_size = (size_t)(at[1] - at[0]);
+    uint8_t *aad = work->plain + item * LV_KEYED_MAX;
+    (void)memcpy(aad, call->aad, call->aad_size);
+    (void)memcpy(aad + call->aad_size, call->keys + at[0], key_size);
+    work->items[item].aad = aad;
+    work->items[item].aad_size = call->aad_size + key_size;
+}
+
+static void put_digests(const struct sealing *call, size_t begin, size_t end)
+{
+    uint8_t digest[LV_SHA256_SIZE];
+    for (size_t i = begin; i < end; i++) {
+        const size_t at = (size_t)call->out_offsets[i];
+        const struct lv_piece sealed = {call->out + at, (size_t)call->out_offsets[i + 1] - at};
+        lv_sha256(&sealed, 1, digest);
+        (void)memcpy(call->digests + i * LV_DIGEST_SIZE, digest, LV_DIGEST_SIZE);
+    }
+}
+
 static void seal_shared(struct sealing *call, struct lv_work *work, size_t begin, size_t end)
 {
     while (begin < end) {
+        const size_t first = begin;
         size_t used = 0;
         for (; used < LV_ITEMS_AT_ONCE && begin < end; used++, begin++) {
             work->items[used] = prepared(call, begin);
+            if (call->keys != NULL) {
+                put_key(call, work, used, begin);
+            }
         }
         call->gcm->impl->seal(&call->gcm->key, work->items, used, &work->stream);
+        if (call->digests != NULL) {
+            put_digests(call, first, begin);
+        }
     }
 }
 
@@ -168,5 +204,28 @@ int lv_xaes_seal_each(const lv_xaes *xaes, const uint8_t *nonces, const uint8_t 
         return LV_TOO_LONG;
     }
     lv_many_header(&call.header, prefix, prefix_size, none);
+    return seal_all(&call);
+}
+
+int lv_xaes_seal_keyed(const lv_gcm *gcm, const uint8_t *nonce, const uint8_t *header, size_t header_size,
+                       const uint8_t *start, size_t start_size, const uint8_t *keys, const int64_t *key_offsets,
+                       const uint8_t *data, const int64_t *offsets, size_t count, uint8_t *out, int64_t *out_offsets,
+                       uint8_t *digests)
+{
+    if (gcm->impl == NULL) {
+        return LV_NO_KEY;
+    }
+    struct sealing call = {.gcm = gcm, .aad = start, .aad_size = start_size, .keys = keys, .key_offsets = key_offsets,
+                           .digests = digests, .data = data, .offsets = offsets, .count = count, .out = out,
+                           .out_offsets = out_offsets, .counter = lv_many_counter(nonce)};
+    if (header_size > LV_PREFIX_MAX || (uint64_t)count + call.counter > (uint64_t)1 << 32) {
+        return LV_TOO_LONG;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (start_size > LV_KEYED_MAX || (uint64_t)(key_offsets[i + 1] - key_offsets[i]) > LV_KEYED_MAX - start_size) {
+            return LV_TOO_LONG;
+        }
+    }
+    lv_many_header(&call.header, header, header_size, nonce);
     return seal_all(&call);
 }

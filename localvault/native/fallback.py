@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import NoReturn, Protocol, TypeAlias, final
 
 from cryptography.exceptions import InvalidTag
@@ -32,6 +33,7 @@ GCM_KEY_SIZES = (16, 24, 32)
 GCM_NONCE_SIZE = 12
 DERIVING = 12  # bytes of the nonce that derive the AES-GCM key; the other 12 are AES-GCM's own nonce
 CACHED_KEYS = 64  # derived keys remembered; OpenSSL's context of one takes a few KiB
+DIGEST_SIZE = 16
 COUNTER = 4  # bytes at the end of a batch's nonces
 BATCHES_A_KEY = 4096  # batches that share a derived key, see XaesBatch
 
@@ -297,6 +299,20 @@ class XaesBatch(Hidden):
             return nonce, self._shared.gcm.encrypt(nonce[DERIVING:], plaintext, aad)
         except OverflowError:
             raise BadParameter(TOO_LONG) from None
+
+    def seal_keyed(
+        self, header: bytes, start: bytes, keys: Sequence[bytes], plaintexts: Sequence[bytes]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Many records, each `header | nonce | ciphertext | tag` with associated data `start | its key`; and the first
+        16 bytes of each one's SHA-256.
+
+        Raises `BadParameter` for a plaintext above 2 GiB, `VaultClosed` and `VaultForked`.
+        """
+        records = []
+        for key, plaintext in zip(keys, plaintexts, strict=True):
+            nonce, sealed = self.seal(plaintext, start + key)
+            records.append(header + nonce + sealed)
+        return records, [sha256(record).digest()[:DIGEST_SIZE] for record in records]
 
     def seal_into(self, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
         """Nonce, ciphertext and tag into `out`, which is 40 bytes longer than the plaintext."""

@@ -16,7 +16,7 @@ from localvault.native.core import ffi, lib
 from localvault.native.fallback import NONCE_SIZE, TAG_SIZE
 from localvault.native.memory import wipe
 from localvault.native.target import target
-from localvault.native.xaes import XaesKey, view
+from localvault.native.xaes import XaesKey, numbers, view
 
 OVERHEAD = NONCE_SIZE + TAG_SIZE
 
@@ -39,10 +39,10 @@ def seal_many(
         aad,
         len(aad),
         view(items.data),
-        _numbers(items.offsets),
+        numbers(items.offsets),
         count,
         view(window),
-        _numbers(offsets),
+        numbers(offsets),
     )
     key.check(status)
     return Packed.trusted(window, offsets)
@@ -124,10 +124,10 @@ class _Ring:
                 self._ring,
                 *sealing,
                 view(tokens.data),
-                _numbers(tokens.offsets),
+                numbers(tokens.offsets),
                 count,
                 view(window),
-                _numbers(offsets),
+                numbers(offsets),
                 view(outcomes),
                 sums,
                 sums + 1,
@@ -137,7 +137,7 @@ class _Ring:
                 break
             self._add_unknown(tokens, outcomes)
         if sums[0]:
-            lib.lv_outcomes_close(view(outcomes), count, view(window), _numbers(offsets))
+            lib.lv_outcomes_close(view(outcomes), count, view(window), numbers(offsets))
         failed = [index for index, outcome in enumerate(outcomes) if outcome] if sums[0] else []
         return Packed.trusted(window[: offsets[-1]], offsets), failed
 
@@ -147,7 +147,7 @@ class _Ring:
             self._add(bytes(tokens[index][: self._prefix_len]))
 
     def _next_unknown(self, tokens: Packed, outcomes: bytearray, start: int) -> int:
-        data, offsets = view(tokens.data), _numbers(tokens.offsets)
+        data, offsets = view(tokens.data), numbers(tokens.offsets)
         return lib.lv_ring_unknown(self._ring, data, offsets, view(outcomes), start, len(tokens))
 
     def _add(self, prefix: bytes) -> None:
@@ -167,8 +167,3 @@ class _Ring:
         for key in (sealing_key, *(known.key for known in self._known)):
             if key is not None:
                 key.check(status)
-
-
-def _numbers(offsets: array[int] | memoryview) -> Any:
-    """Return what C reads or writes offsets through: for an argument, as `view`."""
-    return ffi.from_buffer("int64_t[]", offsets)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import itertools
 import os
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from localvault.errors import BadParameter, DecryptionFailed
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _seal, _open = lib.lv_xaes_seal, lib.lv_xaes_open  # looked up once, for the hot path
 _gcm_seal = lib.lv_gcm_seal
 _OK = lib.LV_OK
+DIGEST_SIZE = lib.LV_DIGEST_SIZE
 _LEVEL = -1 if CHOSEN is None else CHOSEN.number
 
 # Results are written into `bytes` made a moment ago, which nobody else has seen: a `bytearray` would have to be copied.
@@ -53,6 +57,11 @@ def view(data: Buffer) -> FFI.CData | bytes:
     collects both in one cycle, it crashes (python/cpython#77894).
     """
     return data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data)
+
+
+def numbers(offsets: array[int] | memoryview) -> FFI.CData:
+    """Return what C reads or writes offsets through: for an argument, as `view`."""
+    return ffi.from_buffer("int64_t[]", offsets)
 
 
 def failed(status: int, made_after: int) -> NoReturn:
@@ -136,8 +145,7 @@ class XaesKey(Hidden):
         # Two threads that meet here may use one key a few times more than said, or make one too many: no harm done.
         if shared is None or shared.uses_left <= 0:
             shared = self._shared = _Shared(self, os.urandom(DERIVING), self._forks)
-        shared.uses_left -= 1
-        return XaesBatch(shared)
+        return shared.batch()
 
     def check(self, status: int) -> None:
         """Raise the error that a status of the core stands for, unless it is LV_OK."""
@@ -167,17 +175,23 @@ class _Shared:
         self.uses_left = BATCHES_A_KEY
         self.forks = made_after
 
+    def batch(self) -> XaesBatch:
+        """Return a batch with random bits of its own."""
+        self.uses_left -= 1
+        return XaesBatch(self)
+
 
 @final
 class XaesBatch(Hidden):
     """Seals many records under one derived key and a counter; as `fallback.XaesBatch`, which says why that is safe."""
 
-    __slots__ = ("_forks", "_gcm", "_next", "head")
+    __slots__ = ("_forks", "_gcm", "_next", "_shared", "head")
 
     def __init__(self, shared: _Shared) -> None:
         self.head = shared.half + os.urandom(NONCE_SIZE - DERIVING - COUNTER)
         self._gcm = shared.gcm
         self._forks = shared.forks
+        self._shared: _Shared | None = shared
         self._next = itertools.count().__next__
 
     def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
@@ -190,6 +204,44 @@ class XaesBatch(Hidden):
             failed(status, self._forks)
         return nonce, out
 
+    def seal_keyed(
+        self, header: bytes, start: bytes, keys: Sequence[bytes], plaintexts: Sequence[bytes]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """As `fallback.XaesBatch.seal_keyed`."""
+        count = len(keys)
+        if self._shared is None:
+            raise refusal(self._forks)
+        # A batch of its own, since taking many numbers from a counter at once is not atomic.
+        derived, nonce = self._shared.batch().whole()
+        key_offsets = array("q", accumulate(map(len, keys), initial=0))
+        offsets = array("q", accumulate(map(len, plaintexts), initial=0))
+        out = bytes(offsets[-1] + count * (len(header) + NONCE_SIZE + TAG_SIZE))
+        digests = bytes(count * DIGEST_SIZE)
+        places = array("q", bytes(8 * (count + 1)))
+        status = lib.lv_xaes_seal_keyed(
+            derived,
+            nonce,
+            header,
+            len(header),
+            start,
+            len(start),
+            b"".join(keys),
+            numbers(key_offsets),
+            b"".join(plaintexts),
+            numbers(offsets),
+            count,
+            out,
+            numbers(places),
+            digests,
+        )
+        if status != _OK:
+            failed(status, self._forks)
+        ends = places.tolist()
+        return (
+            [out[begin:end] for begin, end in pairwise(ends)],
+            [digests[at : at + DIGEST_SIZE] for at in range(0, len(digests), DIGEST_SIZE)],
+        )
+
     def whole(self) -> tuple[FFI.CData, bytes]:
         """Return the derived key and the nonce whose counter is 0, for a bulk call that uses the batch up."""
         return self._gcm, self.head + bytes(COUNTER)
@@ -197,3 +249,4 @@ class XaesBatch(Hidden):
     def wipe(self) -> None:
         """As `fallback.XaesBatch.wipe`."""
         self._gcm = GONE_GCM
+        self._shared = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, final
 
 from localvault.errors import BadParameter, DecryptionFailed, NewerFormat, Tampered, VaultError
@@ -196,6 +196,15 @@ class BatchSealer(Hidden):
             head = head[:2] + schema.to_bytes(2) + head[4:]
             nonce, sealed = self._seal(plaintext, self._aad(head, table, key))
         return head + nonce + sealed
+
+    def seal_many(
+        self, table: int, keys: Sequence[bytes], plaintexts: Sequence[bytes]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """The records of many plaintexts of schema 1 for their keys in `table`, and the `digest` of each.
+
+        Raises as `seal`.
+        """
+        return self._batch.seal_keyed(self._header, self._starts[table], keys, plaintexts)
 
     def wipe(self) -> None:
         """Forgets the derived key; every later use raises `VaultClosed`."""

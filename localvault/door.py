@@ -52,6 +52,17 @@ class Call:
         self.details: dict[str, Any] | None = None
 
 
+class Apart:
+    """An operation that works outside of any transaction; see `Door.apart`."""
+
+    __slots__ = ("call", "look", "tell")
+
+    def __init__(self, call: Call, look: Look, tell: Callable[[], None]) -> None:
+        self.call = call
+        self.look = look
+        self.tell = tell
+
+
 class _Batch:
     """An open `vault.batch()`: the one write transaction its thread's mutations share."""
 
@@ -199,6 +210,23 @@ class Door:
         Raises:
             AccessDenied: the principal may not; it has been journalled.
         """
+        with self.apart(operation, target) as work:
+            yield work.look
+
+    @contextmanager
+    def apart(self, operation: Operation, target: str) -> Iterator[Apart]:
+        """Authorise an operation whose work takes so long that no transaction should be open meanwhile.
+
+        A read transaction of minutes keeps the store from using again any page that is given up in that time. So the
+        block looks up what it needs with `.look(body)`, works, and calls `.tell()` when everything is done but handing
+        out the result: that journals the success, with what `.call` tells by then. Handing out comes last, so nothing
+        is out without its event; a process that dies in between has told of a result nobody got.
+
+        Raises:
+            AccessDenied: the principal may not; it has been journalled.
+            JournalUnavailable: by `.tell()`: the event could not be written; the result must be withheld.
+            LocalVaultError: whatever the block raises, journalled as a failure.
+        """
         started = perf_counter_ns()
         call = Call(self._clock())
 
@@ -209,9 +237,12 @@ class Door:
             with self._read() as txn:
                 return body(call, Records(txn, self._sealers))
 
+        def tell() -> None:
+            self._journal.note(self._fields(operation, target, call, started, "Success", None))
+
         try:
             self._access.require(self._principal, operation.data_action, target)
-            yield look
+            yield Apart(call, look, tell)
         except BaseException as error:
             self._note_failure(operation, target, call, started, error)
             raise

@@ -51,6 +51,8 @@ ARGUMENTS: dict[str, Any] = {
     "path": "there",
     "plaintext": b"",
     "signature": b"",
+    "source": "there",
+    "target": "new",
     "signatures": [b""],
     "slot_id": "00" * 16,
     "token": b"",

@@ -28,6 +28,7 @@ from localvault import Vault
 from localvault.door import correlation
 from localvault.native.memory import Locked
 from localvault.sealing import master
+from localvault.sealing.filehead import file_key
 from localvault.sealing.keyfile import read_keyfile
 from localvault.sealing.scopes import Scopes
 from localvault.sealing.token import token_key
@@ -155,7 +156,7 @@ LABELS = [
     master.TRANSFER,
 ]
 USE = """
-import hashlib, os, sys
+import hashlib, io, os, sys
 import localvault
 from localvault.native.memory import wipe_bytes
 
@@ -173,6 +174,10 @@ for key in vault.keys.list():
         assert crypto.open(crypto.seal(b"a line")) == b"a line"
         assert crypto.open_many(crypto.seal_many([b"one", b"two"])) == [b"one", b"two"]
         crypto.rewrap_many([crypto.seal(b"a line")])
+        sealed = io.BytesIO()
+        crypto.seal_file(io.BytesIO(b"a line"), sealed)
+        sealed.seek(0)
+        crypto.open_file(sealed, f"{path} {key.name}")
         crypto.encrypt("A256GCM", b"a line")
         crypto.wrap_key("A256KW", bytes(32))
         crypto.sign("HS256", digest)
@@ -224,7 +229,11 @@ class Known:
 
     def _import(self, vault: Vault, number: int) -> None:
         raw = os.urandom(32)
-        self.keys |= {f"oct {number}": raw, f"token key {number}": bytes(token_key(Locked.of(raw)).view())}
+        self.keys |= {
+            f"oct {number}": raw,
+            f"token key {number}": bytes(token_key(Locked.of(raw)).view()),
+            f"file key {number}": bytes(file_key(Locked.of(raw).view()).view()),
+        }
         vault.keys.import_(
             f"oct-{number}", {"kty": "oct", "k": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
         )

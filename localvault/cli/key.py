@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from localvault.cli.crypto import add_crypto
+from localvault.cli.files import add_files
 from localvault.cli.inputs import VALUE_MAX, read_bytes, read_line, text_or_bytes
 from localvault.cli.objects import Noun, add_common
 from localvault.cli.options import FILE, GlobalOptions, Group, options
@@ -209,3 +210,4 @@ def _read_password(
 
 add_common(key, Noun("key", "keys", _COLUMNS))
 add_crypto(key)
+add_files(key)

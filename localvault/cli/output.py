@@ -170,8 +170,8 @@ def waiting(options: GlobalOptions, what: str) -> AbstractContextManager[object]
     return Console(stderr=True).status(what)
 
 
-def progress(options: GlobalOptions, what: str) -> AbstractContextManager[Callable[[int, int], None]]:
-    """Show how far something has come, on a terminal only; yields what is to be called with done and total."""
+def progress(options: GlobalOptions, what: str) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    """Show how far something has come, on a terminal only; yields what to call with done and total (if known)."""
     if options.json or not sys.stderr.isatty():
         return nullcontext(lambda done, total: None)
     from localvault.cli.bar import bar

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from localvault.crypto.files import FileVerbs
 from localvault.crypto.tokens import TokenVerbs
 from localvault.crypto.verbs import CryptoVerbs
 
 
-class Crypto(CryptoVerbs, TokenVerbs):
+class Crypto(CryptoVerbs, TokenVerbs, FileVerbs):
     """The crypto verbs of one key (`vault.crypto(name)`), or of one version of it (`vault.crypto(name, version)`).
 
     What protects (encrypt, wrap, sign, seal, rewrap) uses that version, the current one unless told otherwise; a token
-    is opened under the version it names.
+    or sealed file is opened under the version it names.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgpack
@@ -36,15 +37,16 @@ class Blobs(Protocol):
 class Ground:
     """The door, the name index and what is remembered of heads and settings, shared by all rooms of one vault."""
 
-    __slots__ = ("_settings", "agenda", "blobs", "door", "heads", "home", "index", "settings_memo")
+    __slots__ = ("_settings", "agenda", "blobs", "door", "folder", "heads", "home", "index", "settings_memo")
 
     def __init__(
-        self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings
+        self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings, folder: Path
     ) -> None:
         self.door = door
         self.index = index
         self.agenda = agenda
         self.blobs = blobs
+        self.folder = folder  # the vault's own, where nothing else is to be put
         self._settings = settings
         self.home: Home = settings.home
         self.heads: Memo[Head] = Memo(decode_head, _HEADS_REMEMBERED)

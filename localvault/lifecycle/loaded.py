@@ -13,6 +13,7 @@ import msgpack
 
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode
+from localvault.algorithms.oct import OctKey
 from localvault.algorithms.table import require_operation
 from localvault.door import Call
 from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid
@@ -22,6 +23,7 @@ from localvault.model.hidden import Hidden
 from localvault.native.face import XaesKey
 from localvault.native.memory import Locked, wipe_bytes
 from localvault.records import VERSIONS, Memo, Records
+from localvault.sealing.filehead import file_key
 from localvault.sealing.token import token_key
 
 _PROTECTING = frozenset({"encrypt", "wrapKey", "sign"})  # what a key does not do outside its dates
@@ -31,13 +33,15 @@ _REMEMBERED = 1024
 class Loaded(Hidden):
     """One version of a key: its state, and its material ready for use."""
 
-    __slots__ = ("_seals", "attributes", "material", "operations")
+    __slots__ = ("_file_key", "_files", "_seals", "attributes", "material", "operations")
 
     def __init__(self, attributes: Attributes, traits: list[Any], body: list[bytes]) -> None:
         self.attributes = attributes
         self.operations = frozenset(traits[3])
         self.material: KeyMaterial = decode(body[0])
         self._seals: XaesKey | None = None
+        self._file_key: Locked | None = None
+        self._files: XaesKey | None = None
         if traits[0] == "oct":
             # Tokens are sealed under a key derived from the material, so that the same key used for A256GCM or HS256
             # and for tokens is two keys (docs/format.md, "Tokens").
@@ -60,6 +64,25 @@ class Loaded(Hidden):
                 hint="make an oct key for the data, and wrap its backups or data keys with this one",
             )
         return self._seals
+
+    @property
+    def files(self) -> XaesKey:
+        """What seals and opens this version's files; made when first asked for, since most keys never seal one.
+
+        Raises:
+            BadParameter: not an oct key.
+            VaultClosed: the version was given up.
+        """
+        if self._files is None:
+            if not isinstance(self.material, OctKey):
+                raise BadParameter(
+                    f"a file is sealed under an oct key, not an {self.material.kty} key",
+                    hint="make an oct key for the files, and wrap its backups with this one",
+                )
+            # Two threads that meet here make two of the same key: no harm done, and what is dropped wipes itself.
+            self._file_key = file_key(self.material.view())
+            self._files = XaesKey(self._file_key)
+        return self._files
 
     def check(self, name: str, operation: str, now: int) -> None:
         """Return if the version may do `operation` at `now` (µs).
@@ -85,6 +108,9 @@ class Loaded(Hidden):
         self.material.wipe()
         if self._seals is not None:
             self._seals.wipe()
+        if self._files is not None and self._file_key is not None:
+            self._files.wipe()
+            self._file_key.wipe()
 
 
 class LoadedKeys:
@@ -123,7 +149,7 @@ class LoadedKeys:
     def of_token(
         self, records: Records, name: str, version_id: bytes, operation: str, now: int
     ) -> Loaded | None:
-        """Return the version a token names, if it may do `operation`; None if the key has no such version.
+        """Return the version a token or file names, if it may do `operation`; None if the key has no such version.
 
         Raises:
             BadParameter, KeyNotFound: no such key.

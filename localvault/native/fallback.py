@@ -203,6 +203,17 @@ class XaesKey(Hidden):
         except OverflowError:
             raise BadParameter(TOO_LONG) from None
 
+    def seal_into(self, nonce: bytes, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
+        """As `seal`, into `out`, which is 16 bytes longer than `plaintext`."""
+        if len(nonce) != NONCE_SIZE:
+            raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
+        half = nonce[:DERIVING]
+        derived = self._derived.get(half) or self._derive(half)
+        try:
+            derived.encrypt_into(nonce[DERIVING:], plaintext, aad, out)
+        except OverflowError:
+            raise BadParameter(_TOO_LONG) from None
+
     def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
         """The plaintext of what `seal` made.
 

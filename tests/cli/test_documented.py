@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -163,6 +164,8 @@ GIVEN = {
     "key seal": "live value",
     "key open": "live token",
     "key rewrap": "live token",
+    "key seal-file": "live value new.sealed",
+    "key open-file": "live sealed new.opened",
     "audit events": "--limit 2",
     "audit verify": "",
     "agenda list": "",
@@ -190,6 +193,8 @@ FIELDS = {
     "key seal": "token encoding",
     "key open": "content encoding",
     "key rewrap": "token encoding",
+    "key seal-file": "path bytes",
+    "key open-file": "path bytes",
     "audit events": "sequence time operation principal target result",
     "audit verify": "size root",
     "import-env": "created updated unchanged without_value",
@@ -232,7 +237,9 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             vault.keys.create(name, "oct")
         vault.keys.create("pair", "EC", exportable=True)
         crypto = vault.crypto("live")
-        sealed = crypto.encrypt("A256GCM", b"v")
+        encrypted = crypto.encrypt("A256GCM", b"v")
+        sealed = io.BytesIO()
+        crypto.seal_file(io.BytesIO(b"v"), sealed)
         wrapped = crypto.wrap_key("A256KW", files["sixteen"])
         signed = crypto.sign("HS256", b"v")
         files |= {
@@ -240,7 +247,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "key.copy": vault.keys.backup("copied"),
             "private.pem": _pem(vault),
             "token": crypto.seal(b"v"),
-            "encrypted": _as_json(sealed, "ciphertext", "iv", "authentication_tag"),
+            "sealed": sealed.getvalue(),
+            "encrypted": _as_json(encrypted, "ciphertext", "iv", "authentication_tag"),
             "wrapped": _as_json(wrapped, "encrypted_key"),
             "signature": _as_json(signed, "signature"),
         }

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from localvault.algorithms.material import import_key
 from localvault.errors import LocalVaultError
+from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
-from localvault.sealing import credentials, token, transfer
+from localvault.sealing import credentials, filehead, token, transfer
 from localvault.sealing.header import Header, new_header
 from localvault.sealing.master import MasterKey
 from localvault.sealing.scopes import Scopes
 from localvault.testing.profiles import CHEAPEST
+from tests.support.pieces import opened, sealed
 
 SECONDS = 5.0  # for one input: far above what any takes, so that only a hang fails
 ID = bytes(range(16))
@@ -49,6 +51,14 @@ def _record() -> bytes:
     return Scopes(_master(), ID).sealer("/secrets").seal(3, b"s" + ID, b"value")
 
 
+def _file() -> bytes:
+    return sealed(_file_key(), filehead.FileHeader(ID, 10, bytes(19)), bytes(1500))
+
+
+def _file_key() -> XaesKey:
+    return XaesKey(Locked.of(bytes(range(32))))
+
+
 def _pem() -> bytes:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -66,6 +76,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
     "record": (_open_record, _record()),
     "token": (token.parse, token.prefix(ID) + bytes(40)),
     "backup": (transfer.parse, _blob()),
+    "sealed file": (lambda data: opened(_file_key(), data), _file()),
     "recovery key": (_text(credentials.recovery_key), credentials.new_recovery_key()[1].encode()),
     "private key": (import_key, _pem()),
     "private jwk": (import_key, b'{"kty":"oct","k":"AAECAwQFBgcICQoLDA0ODw"}'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 import threading
@@ -24,6 +25,7 @@ from localvault import (
     VaultClosed,
 )
 from localvault.door import correlation
+from localvault.operations import SECRET_GET
 from localvault.testing.clock import FixedClock
 from tests.support import life
 from tests.support.children import Say, run
@@ -37,6 +39,7 @@ READING: dict[str, Callable[[Vault], object]] = {
     "backup of one": lambda vault: vault.secrets.backup("db"),
     "key": lambda vault: vault.keys.get("data"),
     "seal": lambda vault: vault.crypto("data").seal(b"text"),
+    "seal a file": lambda vault: vault.crypto("data").seal_file(io.BytesIO(b"text"), io.BytesIO()),
     "sign": lambda vault: vault.crypto("data").sign("HS256", b"text"),
     "slots": lambda vault: vault.slots.list(),
     "events": lambda vault: vault.audit.events(),
@@ -77,6 +80,27 @@ def test_no_result_without_its_event(
     assert sorted(full.path.parent.iterdir()) == files
     act(full)
     assert full.check() == []
+
+
+def test_work_apart_is_one_event_told_before_its_result(full: Vault) -> None:
+    """Success when it says so, with what it has learnt by then; and what fails after that is told as well."""
+    door = full._parts.door
+    with told(full) as events:
+        with door.apart(SECRET_GET, "/secrets/db") as work:
+            assert work.look(lambda call, records: call is work.call)
+            work.call.details = {"form": "test"}
+            work.tell()
+        with suppress(SecretNotFound), door.apart(SECRET_GET, "/secrets/db"):
+            raise SecretNotFound("none")
+        with suppress(StoreFull), door.apart(SECRET_GET, "/secrets/db") as work:
+            work.tell()
+            raise StoreFull("no room for the result")
+    assert [(event.result, event.code, event.details) for event in events] == [
+        ("Success", None, {"form": "test"}),
+        ("Failure", "SecretNotFound", None),
+        ("Success", None, None),
+        ("Failure", "StoreFull", None),
+    ]
 
 
 def test_an_error_stays_itself_where_it_cannot_be_told(full: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ The events' exact fields are what audits are searched for, so they are spelt out
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -40,6 +41,8 @@ class World:
         self.key_blob = vault.keys.backup("gone")
         self.crypto = vault.crypto("data")
         self.token = self.crypto.seal(b"text")
+        self.sealed = io.BytesIO()
+        self.crypto.seal_file(io.BytesIO(b"text"), self.sealed)
         self.encrypted = self.crypto.encrypt("A256GCM", b"text")
         self.wrapped = self.crypto.wrap_key("A256KW", bytes(16)).encrypted_key
         self.mac = self.crypto.sign("HS256", b"text").signature
@@ -58,6 +61,11 @@ class World:
         """Purge what is deleted, so that it can be restored."""
         self.vault.secrets.purge("gone")
         self.vault.keys.purge("gone")
+
+    def rewound(self) -> io.BytesIO:
+        """A sealed file, at its beginning."""
+        self.sealed.seek(0)
+        return self.sealed
 
     def decrypt(self) -> object:
         """Open what was encrypted."""
@@ -174,6 +182,11 @@ CASES: dict[str, Case] = {
     "crypto.open_many": Case(
         lambda w: w.crypto.open_many([w.token] * 2), [Told("KeyOpen", "/keys/data", None, 2)]
     ),
+    "crypto.seal_file": _crypto(
+        "KeySeal", lambda w: w.crypto.seal_file(io.BytesIO(b"text"), w.folder / "sealed")
+    ),
+    # A sealed file names one version.
+    "crypto.open_file": _crypto("KeyOpen", lambda w: w.crypto.open_file(w.rewound(), w.folder / "opened")),
     "crypto.rewrap": _crypto("KeyRewrap", lambda w: w.crypto.rewrap(w.token)),
     "crypto.rewrap_many": _crypto("KeyRewrap", lambda w: w.crypto.rewrap_many([w.token] * 2), 2),
     "slots.list": Case(lambda w: w.vault.slots.list(), [Told("SlotList", "/")]),
@@ -381,6 +394,18 @@ FAILING: dict[str, tuple[Callable[[Vault], object], str, str, str]] = {
     ),
     "crypto.open": (
         lambda v: v.crypto("data").open(bytes(80)),
+        "KeyOpen",
+        "/keys/data",
+        "DecryptionFailed",
+    ),
+    "crypto.seal_file": (
+        lambda v: v.crypto("data").seal_file(v.path, v.path.parent / "sealed"),
+        "KeySeal",
+        "/keys/data",
+        "BadParameter",
+    ),
+    "crypto.open_file": (
+        lambda v: v.crypto("data").open_file(io.BytesIO(bytes(80)), v.path.parent / "opened"),
         "KeyOpen",
         "/keys/data",
         "DecryptionFailed",

@@ -1,13 +1,14 @@
-"""A vault that holds the test keys, for tests that leave them as they are."""
+"""A vault that holds the test keys, for tests that leave them as they are; and one with a key to work with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import localvault
-from localvault import Vault
+from localvault import Crypto, Vault
 from localvault.testing.clock import FixedClock
 from localvault.testing.profiles import CHEAPEST
 from tests.support.keys import KINDS, key
@@ -24,3 +25,24 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
             own = key(name)
             vault.keys.import_(name, own.private_jwk() if kty == "oct" else own.private_pem())
         yield vault
+
+
+@pytest.fixture
+def data(vault: Vault) -> Vault:
+    """A vault with an oct key `data`."""
+    vault.keys.create("data", "oct", size=256)
+    return vault
+
+
+@pytest.fixture
+def crypto(data: Vault) -> Crypto:
+    """The verbs of `data`."""
+    return data.crypto("data")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    made = tmp_path / "files"
+    made.mkdir()
+    return made

@@ -21,13 +21,6 @@ from tests.support.told import told
 MARKER = b"plaintext nobody may see"
 
 
-@pytest.fixture
-def data(vault: Vault) -> Vault:
-    """A vault with an oct key `data`."""
-    vault.keys.create("data", "oct", size=256)
-    return vault
-
-
 def packed(items: list[bytes], before: bytes = b"") -> Packed:
     """The items as Arrow has a slice of a column: the offsets do not begin at 0, and there is more behind."""
     offsets = array("q", [len(before)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -296,8 +297,17 @@ def test_closing_gives_every_key_up(vault: Vault) -> None:
     vault.keys.create("it", "oct")
     crypto: Any = vault.crypto("it")
     crypto.seal(b"text")
+    crypto.seal_file(io.BytesIO(b"text"), io.BytesIO())
     (loaded,) = vault._loaded._memo.values()
+    files = loaded.files
     vault.close()
+    for gone in (
+        loaded._file_key.view,
+        lambda: files.seal(bytes(24), b"", b""),
+        lambda: files.open(bytes(24), b"", b""),
+    ):
+        with pytest.raises(VaultClosed):
+            gone()
     with pytest.raises(VaultClosed):
         crypto.seal(b"text")
     with pytest.raises(VaultClosed):

@@ -123,6 +123,8 @@ def test_a_nonce_has_24_bytes(size: int) -> None:
             use(nonce, bytes(40), b"")
     with pytest.raises(BadParameter):
         key.open_into(nonce, bytes(40), b"", memoryview(bytearray(24)))
+    with pytest.raises(BadParameter):
+        key.seal_into(nonce, bytes(24), b"", memoryview(bytearray(40)))
 
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
@@ -139,6 +141,7 @@ def test_a_plaintext_beyond_what_openssl_takes_is_refused() -> None:
         huge = memoryview(space)
         for refused in (
             lambda: key.seal(bytes(24), huge, b""),
+            lambda: key.seal_into(bytes(24), huge, b"", memoryview(bytearray(40))),
             lambda: key.batch().seal(huge, b""),
             lambda: key.batch().seal_into(huge, b"", memoryview(bytearray(40))),
         ):
@@ -219,6 +222,14 @@ def test_a_batch_does_not_count_round() -> None:
         batch.seal(b"", b"")
 
 
+@given(KEYS, NONCES, BYTES, BYTES)
+def test_sealing_into_a_buffer_makes_the_same(key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> None:
+    """As `seal`, in the caller's memory."""
+    out = bytearray(len(plaintext) + 16)
+    key_of(key).seal_into(nonce, plaintext, aad, memoryview(out))
+    assert out == oracle(key, nonce, plaintext, aad)
+
+
 def test_a_failed_open_into_leaves_zeros() -> None:
     """What was deciphered before the tag proved wrong is not left in the buffer."""
     key, nonce = key_of(os.urandom(32)), os.urandom(24)
@@ -234,6 +245,7 @@ def test_a_failed_open_into_leaves_zeros() -> None:
 
 USES: list[Callable[[XaesKey, XaesBatch], object]] = [
     lambda key, _batch: key.seal(bytes(24), b"", b""),
+    lambda key, _batch: key.seal_into(bytes(24), b"", b"", memoryview(bytearray(16))),
     lambda key, _batch: key.open(bytes(24), bytes(16), b""),
     lambda key, _batch: key.open_into(bytes(24), bytes(16), b"", memoryview(bytearray())),
     lambda key, _batch: key.batch(),

@@ -212,7 +212,7 @@ class XaesKey(Hidden):
         try:
             derived.encrypt_into(nonce[DERIVING:], plaintext, aad, out)
         except OverflowError:
-            raise BadParameter(_TOO_LONG) from None
+            raise BadParameter(TOO_LONG) from None
 
     def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
         """The plaintext of what `seal` made.

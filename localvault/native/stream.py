@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from localvault.native.fallback import NONCE_SIZE, TAG_SIZE, XaesKey
+from localvault.native.face import NONCE_SIZE, TAG_SIZE, XaesKey
 
 _NUMBER_SIZE = 4
 HEAD_SIZE: Final = NONCE_SIZE - _NUMBER_SIZE - 1

@@ -104,6 +104,17 @@ class XaesKey(Hidden):
             failed(status, self._forks)
         return out
 
+    def seal_into(self, nonce: bytes, plaintext: Buffer, aad: bytes, out: memoryview) -> None:
+        """As `fallback.XaesKey.seal_into`."""
+        if len(nonce) != NONCE_SIZE:
+            raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
+        size = len(plaintext)
+        if out.nbytes != size + TAG_SIZE:
+            raise ValueError(f"the output must have {size + TAG_SIZE} bytes, not {out.nbytes}")
+        status = _seal(self.handle, nonce, aad, len(aad), view(plaintext), size, view(out))
+        if status != _OK:
+            failed(status, self._forks)
+
     def open(self, nonce: bytes, sealed: Buffer, aad: bytes) -> bytes:
         """As `fallback.XaesKey.open`."""
         if len(nonce) != NONCE_SIZE:

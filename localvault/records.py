@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from localvault.sealing.record import DIGEST_SIZE, BatchSealer, RecordSealer
 from localvault.sealing.scopes import Scopes
@@ -17,6 +17,7 @@ from localvault.store.layout import Table
 from localvault.store.protocol import ReadTxn, WriteTxn
 
 T = TypeVar("T")
+Open = Callable[[RecordSealer, int, bytes, bytes], Any]
 Batches = dict[RecordSealer, BatchSealer]
 
 VAULT, OBJECTS, VERSIONS, AGENDA = (
@@ -42,15 +43,17 @@ class Memo(Generic[T]):
     nonce. The rejected alternative, a generation number, forgets everything at every write.
     """
 
-    __slots__ = ("_decode", "_limit", "entries")
+    __slots__ = ("_decode", "_limit", "entries", "open")
 
-    def __init__(self, decode: Callable[[bytes], T], limit: int) -> None:
+    def __init__(self, decode: Callable[[Any], T], limit: int, open_one: Open = RecordSealer.open) -> None:
+        """`open_one`: which of a sealer's ways to open gives what `decode` takes."""
         self._decode = decode
+        self.open = open_one
         self._limit = limit
         self.entries: dict[bytes, tuple[bytes, T]] = {}
         """What is remembered: by key, the sealed record and what it decoded to."""
 
-    def put(self, key: bytes, record: bytes, plaintext: bytes) -> T:
+    def put(self, key: bytes, record: bytes, plaintext: Any) -> T:
         """Decode `plaintext`, remember it for `record`, and return it; the oldest entry makes room."""
         value = self._decode(plaintext)
         entries = self.entries
@@ -121,7 +124,7 @@ class Records:
         entry = memo.entries.get(key)
         if entry is not None and entry[0] == record:
             return entry[1]
-        return memo.put(key, record, self._sealers.of(table, key).open(table, key, record))
+        return memo.put(key, record, memo.open(self._sealers.of(table, key), table, key, record))
 
     def scan(self, table: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield `(key, opened record)` for every key with `prefix`, a kind at least, from `start` on, in key order.

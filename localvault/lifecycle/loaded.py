@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgpack
-
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode
 from localvault.algorithms.oct import OctKey
 from localvault.algorithms.table import require_operation
 from localvault.door import Call
 from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid
+from localvault.lifecycle.keyrecord import split
 from localvault.lifecycle.objects import Objects
 from localvault.model.attributes import Attributes
 from localvault.model.hidden import Hidden
 from localvault.native.face import XaesKey
-from localvault.native.memory import Locked, wipe_bytes
+from localvault.native.memory import Locked
 from localvault.records import VERSIONS, Memo, Records
 from localvault.sealing.filehead import file_key
+from localvault.sealing.record import RecordSealer
 from localvault.sealing.token import token_key
 
 _PROTECTING = frozenset({"encrypt", "wrapKey", "sign"})  # what a key does not do outside its dates
@@ -33,22 +33,24 @@ _REMEMBERED = 1024
 class Loaded(Hidden):
     """One version of a key: its state, and its material ready for use."""
 
-    __slots__ = ("_file_key", "_files", "_seals", "attributes", "material", "operations")
+    __slots__ = ("_file_key", "_files", "_seals", "_token_key", "attributes", "material", "operations")
 
-    def __init__(self, attributes: Attributes, traits: list[Any], body: list[bytes]) -> None:
+    def __init__(self, attributes: Attributes, traits: list[Any], material: memoryview) -> None:
+        """`material` is read, not kept."""
         self.attributes = attributes
         self.operations = frozenset(traits[3])
-        self.material: KeyMaterial = decode(body[0])
+        self.material: KeyMaterial = decode(material)
         self._seals: XaesKey | None = None
+        self._token_key: Locked | None = None
         self._file_key: Locked | None = None
         self._files: XaesKey | None = None
         if traits[0] == "oct":
             # Tokens are sealed under a key derived from the material, so that the same key used for A256GCM or HS256
             # and for tokens is two keys (docs/format.md, "Tokens").
-            secret = Locked.of(memoryview(body[0])[1:])
-            key = token_key(secret)
-            self._seals = XaesKey(key)
-            key.wipe()
+            secret = Locked.of(material[1:])
+            # Kept, because what seals may come back to it (see `fallback.XaesKey`).
+            self._token_key = token_key(secret)
+            self._seals = XaesKey(self._token_key)
             secret.wipe()
 
     @property
@@ -106,8 +108,9 @@ class Loaded(Hidden):
     def wipe(self) -> None:
         """Give the key up."""
         self.material.wipe()
-        if self._seals is not None:
+        if self._seals is not None and self._token_key is not None:
             self._seals.wipe()
+            self._token_key.wipe()
         if self._files is not None and self._file_key is not None:
             self._files.wipe()
             self._file_key.wipe()
@@ -118,7 +121,7 @@ class LoadedKeys:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._memo: Memo[Loaded] = Memo(_decode, _REMEMBERED)
+        self._memo: Memo[Loaded] = Memo(_decode, _REMEMBERED, RecordSealer.open_locked)
 
     def find(
         self, call: Call, records: Records, name: str, version: str | None, operation: str
@@ -169,12 +172,9 @@ class LoadedKeys:
         self._objects.close()
 
 
-def _decode(plaintext: bytes) -> Loaded:
-    attributes, traits, body = msgpack.unpackb(plaintext)
+def _decode(plaintext: Locked) -> Loaded:
+    # The material goes from one place in locked memory to another, or to OpenSSL; no Python object ever holds it.
     try:
-        return Loaded(attributes, traits, body)
+        return Loaded(*split(plaintext.view()))
     finally:
-        # The material stands in locked memory, or OpenSSL's, by now. Nobody else has these two: one was just opened,
-        # the other cut out of it; dropped as they are, both would stay in the heap until something overwrites them.
-        wipe_bytes(body[0])
-        wipe_bytes(plaintext)
+        plaintext.wipe()

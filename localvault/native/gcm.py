@@ -5,12 +5,12 @@ Relies on the core. Promises: what `fallback.GcmKey` promises, and that round ke
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, NoReturn, final
 
-from localvault.errors import BadParameter, DecryptionFailed
+from localvault.errors import BadParameter
 from localvault.model.hidden import Hidden
 from localvault.native.core import ffi, lib
-from localvault.native.fallback import GCM_KEY_SIZES, GCM_NONCE_SIZE, TAG_SIZE, UNAUTHENTIC, Buffer
+from localvault.native.fallback import GCM_KEY_SIZES, GCM_NONCE_SIZE, TAG_SIZE, Buffer
 from localvault.native.levels import CHOSEN
 from localvault.native.memory import Locked, forks
 from localvault.native.xaes import GONE_GCM, failed, view
@@ -62,12 +62,17 @@ class GcmKey(Hidden):
 
     def _open_short(self, nonce: bytes, sealed: Buffer, size: int, aad: bytes) -> bytes:
         if size < 0:
-            raise DecryptionFailed(UNAUTHENTIC)
+            self._refuse_short(nonce)
         out = bytearray(size)
         status = _open(self._handle, nonce, aad, len(aad), view(sealed), size, view(out))
         if status != _OK:
             failed(status, self._forks)
         return bytes(out)
+
+    def _refuse_short(self, nonce: bytes) -> NoReturn:
+        """Raise for what has not even a tag; that the key is gone is told first."""
+        status = _open(self._handle, nonce, b"", 0, bytes(TAG_SIZE), 0, view(bytearray()))
+        failed(lib.LV_WRONG if status == _OK else status, self._forks)
 
     def wipe(self) -> None:
         """As `fallback.GcmKey.wipe`."""

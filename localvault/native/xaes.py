@@ -130,12 +130,17 @@ class XaesKey(Hidden):
 
     def _open_short(self, nonce: bytes, sealed: Buffer, size: int, aad: bytes) -> bytes:
         if size < 0:
-            raise DecryptionFailed(UNAUTHENTIC)
+            self._refuse_short(nonce)
         out = bytearray(size)
         status = _open(self.handle, nonce, aad, len(aad), view(sealed), size, view(out))
         if status != _OK:
             failed(status, self._forks)
         return bytes(out)
+
+    def _refuse_short(self, nonce: bytes) -> NoReturn:
+        """Raise for what has not even a tag; that the key is gone is told first."""
+        status = _open(self.handle, nonce, b"", 0, bytes(TAG_SIZE), 0, view(bytearray()))
+        failed(lib.LV_WRONG if status == _OK else status, self._forks)
 
     def open_into(self, nonce: bytes, sealed: Buffer, aad: bytes, out: memoryview) -> None:
         """As `fallback.XaesKey.open_into`."""
@@ -143,7 +148,7 @@ class XaesKey(Hidden):
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
         size = len(sealed) - TAG_SIZE
         if size < 0:
-            raise DecryptionFailed(UNAUTHENTIC)
+            self._refuse_short(nonce)
         if out.nbytes != size:
             raise ValueError(f"the output must have {size} bytes, not {out.nbytes}")
         status = _open(self.handle, nonce, aad, len(aad), view(sealed), size, view(out))

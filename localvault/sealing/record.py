@@ -21,6 +21,7 @@ from typing import Final, final
 from localvault.errors import BadParameter, DecryptionFailed, NewerFormat, Tampered, VaultError
 from localvault.model.hidden import Hidden
 from localvault.native.face import NONCE_SIZE, TAG_SIZE, XaesBatch, XaesKey
+from localvault.native.memory import Locked
 
 VERSION: Final = 1
 HEADER_SIZE: Final = 8
@@ -104,11 +105,29 @@ class RecordSealer(Hidden):
         elif head[:2] == self._header[:2] and head[4:] == self._header[4:]:
             aad = self._aad(head, table, key)
         else:
-            return self._open_foreign(table, key, record)
+            return self._foreign(table, key, record).open(table, key, record)
         try:
             return self._open(record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:], aad)
         except (DecryptionFailed, BadParameter):
             raise _tampered() from None
+
+    def open_locked(self, table: int, key: bytes, record: bytes) -> Locked:
+        """As `open`, but the plaintext, a key's material, goes into locked memory and nowhere else.
+
+        Raises as `open`.
+        """
+        head = record[:HEADER_SIZE]
+        if head[:2] != self._header[:2] or head[4:] != self._header[4:]:
+            return self._foreign(table, key, record).open_locked(table, key, record)
+        if len(record) < OVERHEAD:
+            raise _tampered()
+        plaintext = Locked.zero(len(record) - OVERHEAD)
+        nonce, sealed = record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:]
+        try:
+            self._key.open_into(nonce, sealed, self._aad(head, table, key), plaintext.view())
+        except DecryptionFailed:
+            raise _tampered() from None
+        return plaintext
 
     def opener(self, table: int) -> Callable[[bytes, bytes], bytes]:
         """`open(table, …)`, to be called with key and record, a little quicker where there are many."""
@@ -135,8 +154,8 @@ class RecordSealer(Hidden):
     def _aad(self, head: bytes, table: int, key: bytes) -> bytes:
         return self._common + head + _TABLES[table] + key
 
-    def _open_foreign(self, table: int, key: bytes, record: bytes) -> bytes:
-        """Opens what was not sealed at this depth and epoch, if this vault can have sealed it."""
+    def _foreign(self, table: int, key: bytes, record: bytes) -> RecordSealer:
+        """What opens a record that was not sealed at this depth and epoch, if this vault can have sealed it."""
         if len(record) < OVERHEAD:
             raise _tampered()
         if record[0] > VERSION:
@@ -148,7 +167,7 @@ class RecordSealer(Hidden):
             sealer = self._resolve(depth, epoch, key)
         if sealer is None:
             raise _tampered()
-        return sealer.open(table, key, record)
+        return sealer
 
     def _newer_or_tampered(self, table: int, key: bytes, record: bytes) -> VaultError:
         # A flipped version byte must not pass for a newer format. A record that opens once the byte is put back

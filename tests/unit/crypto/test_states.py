@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -53,6 +55,14 @@ VERBS = {
     "seal_many": Verb(("encrypt",), True, lambda crypto, made: crypto.seal_many([b"text"])),
     "open": Verb(("decrypt",), False, lambda crypto, made: crypto.open(made["token"])),
     "open_many": Verb(("decrypt",), False, lambda crypto, made: crypto.open_many([made["token"]])),
+    "seal_file": Verb(
+        ("encrypt",), True, lambda crypto, made: crypto.seal_file(io.BytesIO(b"text"), io.BytesIO())
+    ),
+    "open_file": Verb(
+        ("decrypt",),
+        False,
+        lambda crypto, made: crypto.open_file(io.BytesIO(made["file"]), made["target"], replace=True),
+    ),
     "rewrap": Verb(("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap(made["token"])),
     "rewrap_many": Verb(
         ("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap_many([made["token"]])
@@ -72,7 +82,7 @@ def test_no_verb_is_left_out() -> None:
 
 
 @pytest.fixture
-def made(vault: Vault) -> dict[str, Any]:
+def made(vault: Vault, tmp_path: Path) -> dict[str, Any]:
     """A key `k` that is in use already, and what it has made."""
     vault.keys.create("k", "oct", size=256)
     crypto = vault.crypto("k")
@@ -82,8 +92,12 @@ def made(vault: Vault) -> dict[str, Any]:
         "iv": encrypted.iv,
         "authentication_tag": encrypted.authentication_tag,
     }
+    file = io.BytesIO()
+    crypto.seal_file(io.BytesIO(b"text"), file)
     made = {
         "parts": parts,
+        "file": file.getvalue(),
+        "target": tmp_path / "opened",
         "wrapped": crypto.wrap_key("A256KW", OTHER_KEY).encrypted_key,
         "mac": crypto.sign("HS256", b"text").signature,
         "token": crypto.seal(b"text"),

@@ -176,6 +176,16 @@ class _Lib:
         out: FFI.CData | bytes,
         out_offsets: FFI.CData,
     ) -> None: ...
+    def lv_hmac_many(
+        self,
+        key: FFI.CData | bytes,
+        key_size: int,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        size: int,
+        out: FFI.CData | bytes,
+    ) -> int: ...
     def lv_wipe(self, bytes: FFI.CData, length: int) -> None: ...
     def lv_equal(self, a: FFI.CData, b: FFI.CData, length: int) -> int: ...
     def lv_pages_sound(

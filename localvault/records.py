@@ -8,10 +8,11 @@ all together in `apply`, or not at all, and `apply` returns the digest of every 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from localvault.sealing.record import DIGEST_SIZE, BatchSealer, RecordSealer
+from localvault.sealing.record import DIGEST_SIZE, BatchSealer, RecordSealer, digest
 from localvault.sealing.scopes import Scopes
 from localvault.store.layout import Table
 from localvault.store.protocol import ReadTxn, WriteTxn
@@ -171,9 +172,9 @@ class Mutation(Records):
         self._raw = self._pending
 
     def _pending(self, table: int, key: bytes) -> bytes | None:
-        if self._later and any(key in later for later in self._later.values()):
-            self._seal_later()
         place = _TABLE[table] + key
+        if self._later and key in self._later.get(place[:2], ()):
+            self._seal_later()
         return self._changes[place] if place in self._changes else self.txn.get(table, key)
 
     def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
@@ -181,7 +182,11 @@ class Mutation(Records):
         if self._later:
             self._seal_later()
         record = self._batch(self._sealers.of(table, key)).seal(table, key, plaintext, schema)
-        self._changes[_TABLE[table] + key] = record
+        self._change(_TABLE[table] + key, record)
+
+    def _change(self, place: bytes, record: bytes | None) -> None:
+        self._changes[place] = record
+        self._digests.pop(place, None)
 
     def putter(self, table: int, key: bytes) -> Callable[[bytes, bytes], None]:
         """Return a quicker `put(key, plaintext)` for many records of the table and scope `key` belongs to.
@@ -198,17 +203,17 @@ class Mutation(Records):
             records, digests = batch.seal_many(table, keys, list(later.values()))
             places = [which[:1] + key for key in keys]
             self._changes.update(zip(places, records, strict=True))
-            self._digests.update(zip(records, digests, strict=True))
+            self._digests.update(zip(places, digests, strict=True))
             later.clear()
 
     def put_header(self, header: bytes) -> None:
         """Put the vault's header, which carries its own authentication, in place as it is."""
-        self._changes[_TABLE[VAULT] + HEADER_KEY] = header
+        self._change(_TABLE[VAULT] + HEADER_KEY, header)
 
     def delete(self, table: int, key: bytes) -> None:
         """Remove the record at `key`, in `apply`."""
         self._seal_later()
-        self._changes[_TABLE[table] + key] = None
+        self._change(_TABLE[table] + key, None)
 
     def apply(self) -> bytes:
         """Write everything into the transaction, in key order, and return the digests for the journal's event.
@@ -216,23 +221,28 @@ class Mutation(Records):
         Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
         """
         self._seal_later()
+        changes, digests = self._changes, self._digests
+        places = sorted(changes)
+        for table, group in groupby(places, itemgetter(0)):
+            self._write(table, list(group))
         parts: list[bytes] = []
         tell = parts.append
-        put, delete = self._write_txn.put, self._write_txn.delete
-        changes, known = self._changes, self._digests
-        for place in sorted(changes):
-            record, table, key = changes[place], place[0], place[1:]
-            if record is None:
-                delete(table, key)
-                written = _DELETED
-            else:
-                put(table, key, record)
-                # `sealing.record.digest`, written out
-                written = known.get(record) or sha256(record).digest()[:DIGEST_SIZE]
-            tell(place[:1] + _LENGTH[len(key)] + key + written)
+        for place in places:
+            record = changes[place]
+            written = _DELETED if record is None else digests.get(place) or digest(record)
+            tell(place[:1] + _LENGTH[len(place) - 1] + place[1:] + written)
         changes.clear()
-        known.clear()
+        digests.clear()
         return b"".join(parts)
+
+    def _write(self, table: int, places: list[bytes]) -> None:
+        changes = self._changes
+        put = [(place[1:], record) for place in places if (record := changes[place]) is not None]
+        self._write_txn.put_many(table, put)
+        if len(put) < len(places):
+            for place in places:
+                if changes[place] is None:
+                    self._write_txn.delete(table, place[1:])
 
     def _batch(self, sealer: RecordSealer) -> BatchSealer:
         batch = self._batches.get(sealer)

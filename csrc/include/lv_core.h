@@ -194,6 +194,13 @@ LV_MUST_CHECK LV_NONNULL size_t lv_ring_unknown(const lv_ring *ring, const uint8
 /* Closes the gaps that failed records left in `out`: theirs are empty then, and what lies behind the last is wiped. */
 LV_NONNULL void lv_outcomes_close(const uint8_t *outcomes, size_t count, uint8_t *out, int64_t *out_offsets);
 
+/* ---- HMAC ------------------------------------------------------------------------------------------------------- */
+
+/* HMAC-SHA256 (RFC 2104) of `count` messages, message i being data[offsets[i]] up to data[offsets[i + 1]], under a key of up to
+ * 64 bytes; the first `size` bytes (up to 32) of each to `out`. Time depends on lengths alone. LV_OK or LV_TOO_LONG. */
+LV_MUST_CHECK LV_NONNULL int lv_hmac_many(const uint8_t *key, size_t key_size, const uint8_t *data, const int64_t *offsets,
+                                          size_t count, size_t size, uint8_t *out);
+
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
 /* Overwrites `length` bytes with zeros; never removed by the optimiser. `bytes` may be NULL only if `length` is 0. */

@@ -9,7 +9,7 @@ once for all objects or bound to a local name, and the parts of a record that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -29,7 +29,7 @@ _HEAD_OF_7, _VERSION_OF_3, _BIN_16 = (
 
 
 def add_versions(
-    call: Call, mutation: Mutation, objects: Objects, pairs: Iterable[tuple[str, Any]], attributes: Attributes
+    call: Call, mutation: Mutation, objects: Objects, pairs: Sequence[tuple[str, Any]], attributes: Attributes
 ) -> list[tuple[str, bytes]]:
     """Add a version with `attributes` and no traits for every `(name, body)`; returns names as stored, and version ids.
 
@@ -42,10 +42,11 @@ def add_versions(
     version_start = _VERSION_OF_3 + packed_attributes + _NIL
     put_head = mutation.putter(OBJECTS, objects.kind.byte)
     put_version = mutation.putter(VERSIONS, objects.kind.byte)
-    find, any_deleted = objects.find_or_free, objects.any_deleted(mutation)
+    find, any_deleted = objects.free_at, objects.any_deleted(mutation)
+    keys = objects.keys([name for name, _body in pairs])
     added = []
-    for (name, body), version_id in zip(pairs, ids(call.now), strict=False):
-        key, old = find(mutation, name, any_deleted=any_deleted)
+    for (name, body), key, version_id in zip(pairs, keys, ids(call.now), strict=False):
+        old = find(mutation, key, name, any_deleted=any_deleted)
         if old is not None:
             name = old.name
             if version_id <= old.current:

@@ -9,7 +9,7 @@ version id (16). A version's record, schema 1: `[attributes, traits, body]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgpack import packb, unpackb
@@ -68,6 +68,17 @@ class Objects:
             self._keys[name] = key
         return key
 
+    def keys(self, names: Sequence[str]) -> list[bytes]:
+        """Return the store key of each object.
+
+        Raises:
+            BadParameter: not a name an object can have.
+        """
+        for name in names:
+            check_name(name)
+        byte = self.kind.byte
+        return [byte + blind for blind in self.ground.index.blind_many(byte, names)]
+
     def target(self, name: str) -> str:
         """Return the scope of the object called `name`, for the door; any text is accepted here and cut short."""
         return f"/{self.kind.collection}/{name[:200]}"
@@ -96,24 +107,24 @@ class Objects:
             raise self.kind.not_found(f"there is no deleted {self.kind.noun} named {name}")
         return key, head
 
-    def find_or_free(
-        self, records: Records, name: str, *, any_deleted: bool = True
-    ) -> tuple[bytes, Head | None]:
+    def find_or_free(self, records: Records, name: str) -> tuple[bytes, Head | None]:
         """Return the store key of `name` and its head, or None where the name is free.
-
-        `any_deleted` is False if the caller has seen that no object is deleted.
 
         Raises:
             ObjectIsDeletedButRecoverable: a deleted object holds the name.
         """
         key = self.key(name)
+        return key, self.free_at(records, key, name, any_deleted=True)
+
+    def free_at(self, records: Records, key: bytes, name: str, *, any_deleted: bool) -> Head | None:
+        """As `find_or_free`, given the store key; `any_deleted` is False if it is known that no object is deleted."""
         head = records.remembered(OBJECTS, key, self._heads)
         if head is None and any_deleted and records.exists(OBJECTS, deleted_key(key)):
             raise ObjectIsDeletedButRecoverable(
                 f"{self.kind.noun} {name} is in a deleted but recoverable state, and its name cannot be reused",
                 hint="recover it, or purge it to free the name",
             )
-        return key, head
+        return head
 
     def any_deleted(self, records: Records) -> bool:
         """Return whether any object of this kind is deleted."""

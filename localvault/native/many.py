@@ -116,7 +116,7 @@ class _Ring:
         count = len(tokens)
         offsets = array("q", bytes(8 * (count + 1)))
         outcomes = bytearray((lib.LV_UNKNOWN,)) * count
-        sums = ffi.new("size_t[2]")
+        failures, unknown = ffi.new("size_t *"), ffi.new("size_t *")
         if count and tokens.offsets[1] - tokens.offsets[0] >= self._prefix_len:
             self._add(bytes(tokens[0][: self._prefix_len]))
         while True:
@@ -129,16 +129,16 @@ class _Ring:
                 view(window),
                 numbers(offsets),
                 view(outcomes),
-                sums,
-                sums + 1,
+                failures,
+                unknown,
             )
             self._check(status, sealing_key)
-            if not sums[1]:
+            if not unknown[0]:
                 break
             self._add_unknown(tokens, outcomes)
-        if sums[0]:
+        if failures[0]:
             lib.lv_outcomes_close(view(outcomes), count, view(window), numbers(offsets))
-        failed = [index for index, outcome in enumerate(outcomes) if outcome] if sums[0] else []
+        failed = [index for index, outcome in enumerate(outcomes) if outcome] if failures[0] else []
         return Packed.trusted(window[: offsets[-1]], offsets), failed
 
     def _add_unknown(self, tokens: Packed, outcomes: bytearray) -> None:

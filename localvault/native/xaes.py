@@ -45,7 +45,8 @@ _LEVEL = -1 if CHOSEN is None else CHOSEN.number
 _fresh = bytes
 
 
-_NOTHING = ffi.new("uint8_t[2048]")
+# What a wiped key points to: it reads as a handle in a forked child does, so every call answers LV_NO_KEY.
+_NOTHING = ffi.from_buffer(bytearray(2048))
 GONE_XAES: Any = ffi.cast("lv_xaes *", _NOTHING)
 GONE_GCM: Any = ffi.cast("lv_gcm *", _NOTHING)
 

@@ -7,11 +7,13 @@ has a key of its own, so a weakness of one use says nothing about another. docs/
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, final
 
 from localvault.errors import BadParameter, VaultClosed
 from localvault.model.hidden import Hidden
+from localvault.native.mac import hmac_many
 from localvault.native.memory import Locked, wipe
 from localvault.sealing.hkdf import KEY_SIZE, expand
 
@@ -75,10 +77,11 @@ class NameIndex(Hidden):
     the folder shows which object changed between two copies, though not which it is.
     """
 
-    __slots__ = ("_blind", "_inner", "_outer")
+    __slots__ = ("_blind", "_inner", "_key", "_outer")
 
     def __init__(self, index_key: Locked) -> None:
         """Takes the key of purpose INDEX, which may be wiped afterwards."""
+        self._key = Locked.of(index_key.view())
         self._inner = _keyed(index_key, 0x36)
         self._outer = _keyed(index_key, 0x5C)
         self._blind = lru_cache(_REMEMBERED)(self._compute)
@@ -90,6 +93,14 @@ class NameIndex(Hidden):
             VaultClosed: after `wipe`.
         """
         return self._blind(kind, name)
+
+    def blind_many(self, kind: bytes, names: Sequence[str]) -> list[bytes]:
+        """As `blind` for many names, none of which is remembered.
+
+        Raises:
+            VaultClosed: after `wipe`.
+        """
+        return hmac_many(self._key, [kind + name.lower().encode() for name in names], NAME_ID_SIZE)
 
     def _compute(self, kind: bytes, name: str) -> bytes:
         # One byte of kind keeps the message unambiguous: no other kind and name join to the same bytes.
@@ -111,6 +122,7 @@ class NameIndex(Hidden):
     def wipe(self) -> None:
         """Forgets names and keyed states; OpenSSL wipes the states when it frees them."""
         self._inner = self._outer = None
+        self._key.wipe()
         self.clear()
 
 

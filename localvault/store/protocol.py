@@ -6,7 +6,7 @@ vault. LMDB is the embedded default; a distributed engine can hold the same seal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -66,6 +66,14 @@ class WriteTxn(ReadTxn, Protocol):
         Raises:
             Damaged, StoreFull, StoreBusy: the transaction cannot go on, and nothing of it will be written.
             BadParameter: no key can have this length.
+        """
+
+    def put_many(self, table: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set many keys and values, as `put` does each in turn.
+
+        Raises:
+            BadParameter: as for `put`; what came before is set.
+            Damaged, StoreFull, StoreBusy: the transaction cannot go on, and nothing of it will be written.
         """
 
     def delete(self, table: int, key: bytes) -> bool:

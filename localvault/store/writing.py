@@ -6,7 +6,7 @@ kept as a list of plain changes and done again on a larger one; values of any le
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from sys import byteorder
 from threading import get_ident
 from types import TracebackType
@@ -65,6 +65,29 @@ class LmdbWriteTxn(LmdbReadTxn):
             if old is not None and len(old) == FULL:
                 self._drop_pieces(place)
             self._store(place, value)
+
+    def put_many(self, table: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set many keys and values; see `protocol.WriteTxn`."""
+        put, note, start = self.put, self._changes.append, PREFIX[table]
+        for key, value in entries:
+            # `put`, written out for what nearly all entries are: short, and new.
+            if not 0 < len(key) <= KEY_MAX or len(value) >= PIECE:
+                put(table, key, value)
+                continue
+            place = start + key
+            stored = value + crc32(place).to_bytes(CHECK_SIZE, byteorder)
+            try:
+                is_new = self._put(place, stored, overwrite=False)
+            except lmdb.MapFullError:
+                note((place, stored))
+                self._grow()
+                continue
+            except lmdb.Error as error:
+                raise self._fault(error) from error
+            if is_new:
+                note((place, stored))
+            else:
+                put(table, key, value)
 
     def _put_long(self, place: bytes, value: bytes) -> None:
         old = self._stored(place)
@@ -231,6 +254,11 @@ class GuardedWriteTxn(Guarded, LmdbWriteTxn):
             self.__exit__(Exception, None, None)
             raise
         return self
+
+    def put_many(self, table: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set many keys and values; see `protocol.WriteTxn`."""
+        for key, value in entries:
+            self.put(table, key, value)
 
     def _store_new(self, place: bytes, value: bytes) -> bool:
         self._guard.reach(place)

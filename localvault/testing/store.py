@@ -67,6 +67,23 @@ class StoreConformance:
         with store.read() as txn:
             _expect([key for table in Table for key, _ in txn.scan(table)], [])
 
+    def test_putting_many(self, store: Store) -> None:
+        """Many at once are put as each would be in turn: new or not, short or long, the last of a key counting."""
+        _put(store, Table.OBJECTS, b"old and long", bytes(3 * PIECE))
+        entries = [(b"%08d" % size, Chance(size).bytes(size)) for size in _SIZES]
+        entries += [(b"old and long", b"short"), (b"%08d" % _SIZES[1], b"again")]
+        store.transact(lambda txn: txn.put_many(Table.OBJECTS, entries))
+        with store.read() as txn:
+            _expect(dict(txn.scan(Table.OBJECTS)), dict(entries))
+        try:
+            store.transact(lambda txn: txn.put_many(Table.OBJECTS, [(b"fine", b""), (b"", b"")]))
+        except BadParameter:
+            pass
+        else:
+            raise AssertionError("an empty key was put")
+        with store.read() as txn:
+            _expect(txn.get(Table.OBJECTS, b"fine"), None)
+
     def test_deleting(self, store: Store) -> None:
         """`delete` says whether the key was there, and then it is not."""
         _put(store, Table.OBJECTS, b"key", b"value")

@@ -13,7 +13,7 @@ from localvault.native.core import ffi, lib
 from localvault.native.fallback import GCM_KEY_SIZES, GCM_NONCE_SIZE, TAG_SIZE, Buffer
 from localvault.native.levels import CHOSEN
 from localvault.native.memory import Locked, forks
-from localvault.native.xaes import GONE_GCM, failed, view
+from localvault.native.xaes import GONE_GCM, failed, size_of, view
 
 _seal, _open = lib.lv_gcm_seal, lib.lv_gcm_open  # looked up once, for the hot path
 _OK = lib.LV_OK
@@ -40,7 +40,7 @@ class GcmKey(Hidden):
         """As `fallback.GcmKey.seal`; up to 64 GiB less 32 bytes."""
         if len(nonce) != GCM_NONCE_SIZE:
             raise BadParameter(f"the nonce has {GCM_NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(plaintext)
+        size = size_of(plaintext)
         out = bytes(size + TAG_SIZE)  # written in place: see `xaes`
         status = _seal(self._handle, nonce, aad, len(aad), view(plaintext), size, out)
         if status != _OK:
@@ -51,7 +51,7 @@ class GcmKey(Hidden):
         """As `fallback.GcmKey.open`."""
         if len(nonce) != GCM_NONCE_SIZE:
             raise BadParameter(f"the nonce has {GCM_NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(sealed) - TAG_SIZE
+        size = size_of(sealed) - TAG_SIZE
         if size < 2:
             return self._open_short(nonce, sealed, size, aad)
         out = bytes(size)

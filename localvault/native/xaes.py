@@ -23,7 +23,6 @@ from localvault.native.fallback import (
     KEY_SIZE,
     NONCE_SIZE,
     TAG_SIZE,
-    TOO_LONG,
     UNAUTHENTIC,
     Buffer,
 )
@@ -37,6 +36,8 @@ _seal, _open = lib.lv_xaes_seal, lib.lv_xaes_open  # looked up once, for the hot
 _gcm_seal = lib.lv_gcm_seal
 _OK = lib.LV_OK
 DIGEST_SIZE = lib.LV_DIGEST_SIZE
+_SIZE_MAX = lib.LV_GCM_SIZE_MAX
+_TOO_LONG = "a plaintext can have no more than 64 GiB less 32 bytes; cut it up"
 _LEVEL = -1 if CHOSEN is None else CHOSEN.number
 
 # Results are written into `bytes` made a moment ago, which nobody else has seen: a `bytearray` would have to be copied.
@@ -60,6 +61,19 @@ def view(data: Buffer) -> FFI.CData | bytes:
     return data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data)
 
 
+def size_of(data: Buffer) -> int:
+    """Return how many bytes C will see of what is to be sealed.
+
+    Raises:
+        BadParameter: more than one nonce may seal.
+        TypeError: the buffer has gaps.
+    """
+    size = len(data) if type(data) is bytes else memoryview(data).cast("B").nbytes
+    if size > _SIZE_MAX:
+        raise BadParameter(_TOO_LONG)
+    return size
+
+
 def numbers(offsets: array[int] | memoryview) -> FFI.CData:
     """Return what C reads or writes offsets through: for an argument, as `view`."""
     return ffi.from_buffer("int64_t[]", offsets)
@@ -70,7 +84,7 @@ def failed(status: int, made_after: int) -> NoReturn:
     if status == lib.LV_NO_KEY:
         raise refusal(made_after)
     if status == lib.LV_TOO_LONG:
-        raise BadParameter(TOO_LONG)
+        raise BadParameter(_TOO_LONG)
     if status == lib.LV_WRONG:
         raise DecryptionFailed(UNAUTHENTIC)
     raise MemoryError("no memory for key material")
@@ -98,7 +112,7 @@ class XaesKey(Hidden):
         """As `fallback.XaesKey.seal`; up to 64 GiB less 32 bytes."""
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(plaintext)
+        size = size_of(plaintext)
         out = _fresh(size + TAG_SIZE)
         status = _seal(self.handle, nonce, aad, len(aad), view(plaintext), size, out)
         if status != _OK:
@@ -109,7 +123,7 @@ class XaesKey(Hidden):
         """As `fallback.XaesKey.seal_into`."""
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(plaintext)
+        size = size_of(plaintext)
         if out.nbytes != size + TAG_SIZE:
             raise ValueError(f"the output must have {size + TAG_SIZE} bytes, not {out.nbytes}")
         status = _seal(self.handle, nonce, aad, len(aad), view(plaintext), size, view(out))
@@ -120,7 +134,7 @@ class XaesKey(Hidden):
         """As `fallback.XaesKey.open`."""
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(sealed) - TAG_SIZE
+        size = size_of(sealed) - TAG_SIZE
         if size < 2:
             return self._open_short(nonce, sealed, size, aad)
         out = _fresh(size)
@@ -147,7 +161,7 @@ class XaesKey(Hidden):
         """As `fallback.XaesKey.open_into`."""
         if len(nonce) != NONCE_SIZE:
             raise BadParameter(f"an XAES-256-GCM nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
-        size = len(sealed) - TAG_SIZE
+        size = size_of(sealed) - TAG_SIZE
         if size < 0:
             self._refuse_short(nonce)
         if out.nbytes != size:
@@ -214,7 +228,7 @@ class XaesBatch(Hidden):
     def seal(self, plaintext: Buffer, aad: bytes) -> tuple[bytes, bytes]:
         """As `fallback.XaesBatch.seal`."""
         nonce = self.head + self._next().to_bytes(COUNTER)
-        size = len(plaintext)
+        size = size_of(plaintext)
         out = _fresh(size + TAG_SIZE)
         status = _gcm_seal(self._gcm, nonce[DERIVING:], aad, len(aad), view(plaintext), size, out)
         if status != _OK:

@@ -7,6 +7,9 @@
 #if defined(__x86_64__)
 static const struct lv_gcm_impl *const levels[] = {&lv_gcm_vaes512, &lv_gcm_vaes256, &lv_gcm_aesni};
 #define LEVELS (sizeof levels / sizeof levels[0])
+#elif defined(__AARCH64EL__)
+static const struct lv_gcm_impl *const levels[] = {&lv_gcm_armv8};
+#define LEVELS (sizeof levels / sizeof levels[0])
 #else
 static const struct lv_gcm_impl *const levels[] = {NULL};
 #define LEVELS 0u

@@ -46,9 +46,8 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     for (struct lv_region *region = regions; region != NULL; region = region->next) {
-        if (!region->is_wiped_on_fork) {
-            lv_wipe(region->pages, region->pages_size);
-        }
+        /* Also where the kernel was asked to: an emulated one may have said yes and done nothing. */
+        lv_wipe(region->pages, region->pages_size);
     }
     regions = NULL;
     handles = 0;

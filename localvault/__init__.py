@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from localvault.model.properties import KeyProperties, SecretProperties
     from localvault.model.secret import Secret
     from localvault.model.settings import Settings
+    from localvault.native.threads import threads
     from localvault.opening import create, open
     from localvault.operations import OPERATIONS
     from localvault.sealing.calibrate import calibrate
@@ -106,6 +107,7 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "calibrate": "localvault.sealing.calibrate",
     "create": "localvault.opening",
     "open": "localvault.opening",
+    "threads": "localvault.native.threads",
 }
 
 
@@ -177,4 +179,5 @@ __all__ = [
     "calibrate",
     "create",
     "open",
+    "threads",
 ]

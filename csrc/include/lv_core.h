@@ -22,14 +22,15 @@
 
 enum lv_status {
     LV_OK = 0,
-    LV_NO_MEMORY = 1, /* the system gave no memory */
-    LV_NO_RANDOM = 2, /* the system gave no random bytes */
-    LV_NO_INIT = 3,   /* lv_init has not been called, or failed */
-    LV_FORKED = 4,    /* the handle was made by the parent of this process */
-    LV_NO_KEY = 5,    /* the key's memory reads as zeros: made before a fork */
-    LV_WRONG = 6,     /* what was to be opened is not authentic; nothing of it is given out */
-    LV_TOO_LONG = 7,  /* beyond what one key and nonce may seal */
-    LV_NO_LEVEL = 8   /* this processor has no kernel for it, or the kernel failed its self-test */
+    LV_NO_MEMORY = 1,   /* the system gave no memory */
+    LV_NO_RANDOM = 2,   /* the system gave no random bytes */
+    LV_NO_INIT = 3,     /* lv_init has not been called, or failed */
+    LV_FORKED = 4,      /* the handle was made by the parent of this process */
+    LV_NO_KEY = 5,      /* the key's memory reads as zeros: made before a fork */
+    LV_WRONG = 6,       /* what was to be opened is not authentic; nothing of it is given out */
+    LV_TOO_LONG = 7,    /* beyond what one key and nonce may seal */
+    LV_NO_LEVEL = 8,    /* this processor has no kernel for it, or the kernel failed its self-test */
+    LV_OUT_OF_RANGE = 9 /* a number outside of what the call takes */
 };
 
 /* ---- core ------------------------------------------------------------------------------------------------------- */
@@ -200,6 +201,20 @@ LV_NONNULL void lv_outcomes_close(const uint8_t *outcomes, size_t count, uint8_t
  * 64 bytes; the first `size` bytes (up to 32) of each to `out`. Time depends on lengths alone. LV_OK or LV_TOO_LONG. */
 LV_MUST_CHECK LV_NONNULL int lv_hmac_many(const uint8_t *key, size_t key_size, const uint8_t *data, const int64_t *offsets,
                                           size_t count, size_t size, uint8_t *out);
+/* ---- threads ----------------------------------------------------------------------------------------------------
+ *
+ * Large calls are shared by the thread that makes them and by workers, which start with the first such call, sleep between
+ * calls, take no signals but those of their own faults, and end with the process. A child of a fork begins with none and
+ * starts its own. */
+#define LV_THREADS_MAX 64
+
+/* How many threads may work at once for all large calls together, each call's own thread included: 1 to LV_THREADS_MAX, 1
+ * until it is set. Calls that run meanwhile go on; workers too many end after what they are at. LV_OK, LV_OUT_OF_RANGE, or
+ * LV_NO_MEMORY if forks could not be prepared for. After the process has begun to end it stays 1. */
+LV_MUST_CHECK int lv_threads_set(uint32_t count);
+
+/* What was set last. Fewer work where the system gives no more threads. */
+uint32_t lv_threads(void);
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 

@@ -16,4 +16,7 @@ int lv_os_wipe_on_fork(void *pages, size_t length);
 /* Fills from the generator of the system, waiting for its first seeding. 1 on success, else 0. */
 int lv_os_random(void *bytes, size_t length);
 
+/* Names the calling thread, at most 15 letters, for debuggers and monitors; does nothing where it cannot. */
+void lv_os_name_thread(const char *name);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "mem/platform.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -35,6 +36,11 @@ int lv_os_random(void *bytes, size_t length)
         length -= part;
     }
     return 1;
+}
+
+void lv_os_name_thread(const char *name)
+{
+    (void)pthread_setname_np(name);
 }
 
 #else

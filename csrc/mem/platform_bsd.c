@@ -67,6 +67,12 @@ int lv_os_random(void *bytes, size_t length)
     return 1;
 }
 
+/* FreeBSD, OpenBSD and DragonFly have pthread_set_name_np(3), NetBSD another: a name is not worth telling them apart. */
+void lv_os_name_thread(const char *name)
+{
+    (void)name;
+}
+
 #else
 typedef int lv_platform_bsd_is_empty_here;
 #endif

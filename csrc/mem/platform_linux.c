@@ -1,10 +1,11 @@
-/* Linux: madvise(2) and getrandom(2). */
+/* Linux: madvise(2), getrandom(2) and pthread_setname_np(3). */
 #if defined(__linux__)
 
 #define _GNU_SOURCE
 #include "mem/platform.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -43,6 +44,11 @@ int lv_os_random(void *bytes, size_t length)
         length -= (size_t)got;
     }
     return 1;
+}
+
+void lv_os_name_thread(const char *name)
+{
+    (void)pthread_setname_np(pthread_self(), name);
 }
 
 #else

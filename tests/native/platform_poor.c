@@ -21,6 +21,11 @@ int lv_os_wipe_on_fork(void *pages, size_t length)
     return 0;
 }
 
+void lv_os_name_thread(const char *name)
+{
+    (void)name;
+}
+
 int lv_os_random(void *bytes, size_t length)
 {
     FILE *source = fopen("/dev/urandom", "rb");

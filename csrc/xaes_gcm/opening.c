@@ -56,16 +56,29 @@ static int is_waiting(const struct opening *call, size_t i)
     return call->outcomes[i] == LV_UNKNOWN && record_size(call, i) >= call->overhead;
 }
 
+/* Whether two rows of at least 8 bytes, none of them secret, are the same; a call of memcmp would cost more. */
+static int are_same(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    uint64_t x, y, difference = 0;
+    for (size_t at = 0; at < size; at += sizeof x) {
+        const size_t from = at + sizeof x <= size ? at : size - sizeof x;
+        (void)memcpy(&x, a + from, sizeof x);
+        (void)memcpy(&y, b + from, sizeof y);
+        difference |= x ^ y;
+    }
+    return difference == 0;
+}
+
 /* Whether two records share their prefix and the half of the nonce that derives a key. */
 static int are_alike(const struct opening *call, size_t i, size_t j)
 {
-    return memcmp(record(call, i), record(call, j), call->prefix_size + LV_GCM_NONCE) == 0;
+    return are_same(record(call, i), record(call, j), call->prefix_size + LV_GCM_NONCE);
 }
 
 static const struct lv_ring_entry *entry_of(struct desk *desk, size_t i)
 {
     const struct opening *call = desk->call;
-    if (desk->entry == NULL || memcmp(desk->entry->prefix, record(call, i), call->prefix_size) != 0) {
+    if (desk->entry == NULL || !are_same(desk->entry->prefix, record(call, i), call->prefix_size)) {
         desk->entry = lv_ring_find(call->ring, record(call, i));
     }
     return desk->entry;
@@ -198,12 +211,21 @@ static size_t run_length(const struct desk *desk, size_t i, size_t end)
     return length;
 }
 
-/* Puts down records from `i` on, `most` of them, while they are of one key and there is room; returns how many. */
-static size_t take_some(struct desk *desk, size_t i, size_t end, size_t most)
+/* Whether the record waits and is of the key at hand. */
+static int is_next(struct desk *desk, size_t i)
 {
     const struct lv_ring_entry *entry = desk->entry;
+    const int next = is_waiting(desk->call, i) && entry_of(desk, i) == entry;
+    desk->entry = entry;
+    return next;
+}
+
+/* Puts down records from `i` on up to `end`, while there is room and, unless they are known to be alike, they are of one
+ * key; returns how many. */
+static size_t take_some(struct desk *desk, size_t i, size_t end, int alike)
+{
     size_t taken = 0;
-    while (taken < most && i + taken < end && is_waiting(desk->call, i + taken) && entry_of(desk, i + taken) == entry) {
+    while (i + taken < end && (alike || is_next(desk, i + taken))) {
         uint8_t *out = room(desk, i + taken);
         if (out == NULL) {
             break;
@@ -211,7 +233,6 @@ static size_t take_some(struct desk *desk, size_t i, size_t end, size_t most)
         take(desk, i + taken, out);
         taken++;
     }
-    desk->entry = entry;
     return taken;
 }
 
@@ -243,7 +264,8 @@ static size_t open_some(struct desk *desk, size_t i, size_t end)
         return 1;
     }
     const size_t run = run_length(desk, i, end);
-    const size_t taken = take_some(desk, i, end, run >= RUN ? run : LV_DERIVED_AT_ONCE);
+    const size_t eight = end - i < LV_DERIVED_AT_ONCE ? end : i + LV_DERIVED_AT_ONCE;
+    const size_t taken = run >= RUN ? take_some(desk, i, i + run, 1) : take_some(desk, i, eight, 0);
     if (taken == 0) {
         const int status = open_long(desk, i);
         if (status != LV_OK) {

@@ -22,15 +22,16 @@
 
 enum lv_status {
     LV_OK = 0,
-    LV_NO_MEMORY = 1,   /* the system gave no memory */
-    LV_NO_RANDOM = 2,   /* the system gave no random bytes */
-    LV_NO_INIT = 3,     /* lv_init has not been called, or failed */
-    LV_FORKED = 4,      /* the handle was made by the parent of this process */
-    LV_NO_KEY = 5,      /* the key's memory reads as zeros: made before a fork */
-    LV_WRONG = 6,       /* what was to be opened is not authentic; nothing of it is given out */
-    LV_TOO_LONG = 7,    /* beyond what one key and nonce may seal */
-    LV_NO_LEVEL = 8,    /* this processor has no kernel for it, or the kernel failed its self-test */
-    LV_OUT_OF_RANGE = 9 /* a number outside of what the call takes */
+    LV_NO_MEMORY = 1,    /* the system gave no memory */
+    LV_NO_RANDOM = 2,    /* the system gave no random bytes */
+    LV_NO_INIT = 3,      /* lv_init has not been called, or failed */
+    LV_FORKED = 4,       /* the handle was made by the parent of this process */
+    LV_NO_KEY = 5,       /* the key's memory reads as zeros: made before a fork */
+    LV_WRONG = 6,        /* an answer is not what it has to be; nothing of it is given out */
+    LV_TOO_LONG = 7,     /* beyond what one key and nonce may seal */
+    LV_NO_LEVEL = 8,     /* this processor has no kernel for it, or the kernel failed its self-test */
+    LV_OUT_OF_RANGE = 9, /* a number outside of what the call takes */
+    LV_UNSUITABLE = 10   /* a key the core has no kernel for: other code has to serve it */
 };
 
 /* ---- core ------------------------------------------------------------------------------------------------------- */
@@ -250,6 +251,54 @@ LV_MUST_CHECK int lv_pages_sound(const uint8_t *file, size_t size, uint32_t page
  * they fall from one to the next, none is below 2 or above `last_page`, and none is marked in `seen`, where each is then
  * marked; else 0, with some marked. `seen` has a byte for each page up to `last_page`. */
 LV_MUST_CHECK int lv_pages_list(const uint8_t *list, size_t count, uint64_t last_page, uint8_t *seen);
+
+/* ---- RSA --------------------------------------------------------------------------------------------------------
+ *
+ * The bare operations of RFC 8017, section 5, on many numbers at once: no padding but OAEP's, whose removal must not tell
+ * where it failed. Eight operations go side by side, each with its own key, and a call of one takes as long as one of
+ * eight: below three, other code is quicker. Keys of 2048, 3072 and 4096 bits on processors with AVX512-IFMA.
+ *
+ * Private operations are constant in time for a given size, blinded, and verified with the public exponent before they are
+ * given out. Numbers are big-endian, of `size` bytes each (256, 384 or 512), side by side.
+ */
+#define LV_RSA_TOGETHER 8
+
+typedef struct lv_rsa lv_rsa;
+
+/* LV_OK if keys of `size` bytes can be served: the processor can, and known answers came out right (asked once, which takes
+ * milliseconds). LV_NO_LEVEL, LV_UNSUITABLE for another size, LV_WRONG if the self-test failed; LV_NO_INIT, LV_NO_MEMORY or
+ * LV_NO_RANDOM if it could not be made. */
+LV_MUST_CHECK int lv_rsa_status(size_t size);
+
+/* A key in locked memory, in *key: n of `size` bytes, e odd from 3 up, and the others of size / 2 bytes each, or all NULL
+ * for a public key. The primes may stand in either order; qinv is 1/q mod p. Numbers that do not belong together are
+ * not noticed here, but no private result of theirs passes its verification. LV_OK, LV_NO_INIT, LV_NO_MEMORY or, for a key of
+ * another shape (a size, primes of unequal length, a value out of range), LV_UNSUITABLE. About a millisecond. */
+LV_MUST_CHECK int lv_rsa_new(size_t size, const uint8_t *n, uint64_t e, const uint8_t *p, const uint8_t *q,
+                             const uint8_t *dp, const uint8_t *dq, const uint8_t *qinv, lv_rsa **key);
+
+/* Wipes the key and gives it back; NULL is ignored. */
+void lv_rsa_free(lv_rsa *key);
+
+/* out[i] = in[i]^d modulo the modulus of keys[i], for `count` items; good[i] = 1. Where in[i] is not below the modulus, or the
+ * result did not pass its verification (a fault of the machine, or a key whose numbers do not belong together), good[i] = 0
+ * and out[i] is zero. `in` and `out` may be the same, else they do not overlap.
+ *
+ * LV_OK; LV_UNSUITABLE if the keys differ in size or one is public; LV_FORKED; what lv_rsa_status says; LV_NO_MEMORY or
+ * LV_NO_RANDOM with all of `out` and `good` zero. */
+LV_MUST_CHECK int lv_rsa_private(const lv_rsa *const *keys, const uint8_t *in, uint8_t *out, uint8_t *good,
+                                 size_t count);
+
+/* out[i] = in[i]^e likewise. Nothing here is secret, and time depends on e. */
+LV_MUST_CHECK int lv_rsa_public(const lv_rsa *const *keys, const uint8_t *in, uint8_t *out, uint8_t *good,
+                                size_t count);
+
+/* Takes the padding off `encoded`, what a private operation made of an RSAES-OAEP ciphertext with an empty label (RFC 8017,
+ * section 7.1.2, step 3), in place. `digest` is the size of hash and MGF1 hash: 20 for SHA-1, 32 for SHA-256. LV_OK with *start,
+ * where in `encoded` the message begins, which goes to its end; else LV_WRONG with `encoded` wiped, or LV_UNSUITABLE for sizes
+ * that cannot be. Up to this answer, time depends on the sizes alone, so nobody learns which check failed (Manger,
+ * CRYPTO 2001). */
+LV_MUST_CHECK LV_NONNULL int lv_rsa_oaep(uint8_t *encoded, size_t size, size_t digest, size_t *start);
 
 /* ---- locked memory ----------------------------------------------------------------------------------------------
  *

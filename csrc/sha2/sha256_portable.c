@@ -1,5 +1,6 @@
 /* SHA-256 in plain C: FIPS 180-4, sections 4.1.2 and 6.2.2. */
 #include "sha2/sha256.h"
+#include "lv_core.h"
 
 const uint32_t lv_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
@@ -56,4 +57,6 @@ void lv_sha256_portable(uint32_t state[8], const uint8_t *blocks, size_t count)
             state[i] += s[i];
         }
     }
+    lv_wipe(words, sizeof words);
+    lv_wipe(s, sizeof s);
 }

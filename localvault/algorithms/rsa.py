@@ -6,7 +6,7 @@ signature can fail one `InvalidSignature`; a key is accepted only after its numb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cryptography import exceptions
 from cryptography.hazmat.primitives import hashes
@@ -17,12 +17,15 @@ from localvault.algorithms.asymmetric import AsymmetricKey
 from localvault.algorithms.base import Encrypted, check_digest
 from localvault.algorithms.jwk import Members, encode_integer
 from localvault.algorithms.public import public_jwk
+from localvault.algorithms.rsa_lanes import lane_key
 from localvault.algorithms.table import ENCRYPT, SIGN, SIZES, WRAP
 from localvault.errors import BadParameter, DecryptionFailed, InvalidSignature
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
     from cryptography.utils import Buffer
+
+    from localvault.native.rsa import LaneKey
 
 # FIPS 186-5 (A.1.1) wants 65537 or more, and that is what is generated. Keys of others with e = 3 are common and sound
 # under the paddings offered (OAEP, PSS, and PKCS#1 v1.5 compared whole). The upper bound keeps the public operation of
@@ -32,6 +35,7 @@ EXPONENT_MIN, EXPONENT_BITS_MAX = 3, 64
 
 _OAEP_OVERHEAD = {"RSA-OAEP": 42, "RSA-OAEP-256": 66}  # two digests and two bytes (RFC 8017, 7.1.1)
 _PKCS1_OVERHEAD = 11  # RFC 8017, 7.2.1
+OAEP_DIGESTS = {"RSA-OAEP": 20, "RSA-OAEP-256": 32}  # bytes of the digest, SHA-1's and SHA-256's
 
 
 def _oaep(digest: hashes.HashAlgorithm) -> AsymmetricPadding:
@@ -64,9 +68,15 @@ _SIGNATURE: dict[str, _Signature] = {
 class RsaKey(AsymmetricKey[rsa.RSAPrivateKey, rsa.RSAPublicKey]):
     """An RSA key of 2048, 3072 or 4096 bits."""
 
-    __slots__ = ()
+    __slots__ = ("_lanes",)
     kty = "RSA"
     type_byte = 1
+
+    def __init__(
+        self, private: rsa.RSAPrivateKey | None, public: rsa.RSAPublicKey, size: int | None, curve: str | None
+    ) -> None:
+        super().__init__(private, public, size, curve)
+        self._lanes: LaneKey | Literal[False] | None = False  # False: not asked for yet
 
     @classmethod
     def of(cls, key: rsa.RSAPrivateKey) -> RsaKey:
@@ -192,7 +202,7 @@ class RsaKey(AsymmetricKey[rsa.RSAPrivateKey, rsa.RSAPublicKey]):
         Raises:
             BadParameter: the algorithm does not fit, or the digest's length not the algorithm.
         """
-        scheme, prehashed = self._signature(algorithm, digest)
+        scheme, prehashed = self.check_signature(algorithm, digest)
         return self.private().sign(bytes(digest), scheme, prehashed)
 
     def verify(self, algorithm: str, digest: Buffer, signature: Buffer) -> None:
@@ -202,13 +212,34 @@ class RsaKey(AsymmetricKey[rsa.RSAPrivateKey, rsa.RSAPublicKey]):
             InvalidSignature: it does not fit.
             BadParameter: the algorithm does not fit, or the digest's length not the algorithm.
         """
-        scheme, prehashed = self._signature(algorithm, digest)
+        scheme, prehashed = self.check_signature(algorithm, digest)
         try:
             self.public().verify(bytes(signature), bytes(digest), scheme, prehashed)
         except exceptions.InvalidSignature:
             raise InvalidSignature("the signature does not belong to this digest and key") from None
 
-    def _signature(self, algorithm: str, digest: Buffer) -> tuple[AsymmetricPadding, Prehashed]:
+    def lanes(self) -> LaneKey | None:
+        """Return the key as the core computes with many at a time (see `bulk`), or None where it does not.
+
+        Raises:
+            VaultClosed: the key has been wiped.
+        """
+        public, lanes = self.public(), self._lanes
+        if lanes is False:
+            lanes = self._lanes = lane_key(self._private, public)
+        return lanes
+
+    def wipe(self) -> None:
+        """Give the key up; OpenSSL and the core overwrite the private numbers as they free them."""
+        super().wipe()
+        self._lanes = None
+
+    def check_signature(self, algorithm: str, digest: Buffer) -> tuple[AsymmetricPadding, Prehashed]:
+        """Return the padding and hash of a signature algorithm that the key and the digest fit.
+
+        Raises:
+            BadParameter: they do not.
+        """
         row = _SIGNATURE.get(algorithm)
         if row is None:
             self._refuse(algorithm, SIGN)

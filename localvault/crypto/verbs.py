@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from localvault.algorithms import bulk
 from localvault.crypto.use import KeyUse
 from localvault.door import Call
 from localvault.errors import DecryptionFailed, InvalidSignature
 from localvault.model.packed import Packed
 from localvault.model.results import DecryptResult, EncryptResult, SignResult, UnwrapResult, WrapResult
-from localvault.native import face
 from localvault.operations import KEY_DECRYPT, KEY_ENCRYPT, KEY_SIGN, KEY_UNWRAP, KEY_VERIFY, KEY_WRAP
 from localvault.records import Records
 
@@ -139,9 +139,7 @@ class CryptoVerbs(KeyUse):
         def body(call: Call, records: Records) -> list[bytes]:
             _, loaded = self._find(call, records, "unwrapKey")
             call.count, call.details = len(packed), {"algorithm": algorithm}
-            opened, failed = face.unwrap_many(
-                lambda item: loaded.material.unwrap(algorithm, item, allow_rsa1_5=allow_rsa1_5), packed
-            )
+            opened, failed = bulk.unwrap_many(loaded.material, algorithm, packed, allow_rsa1_5=allow_rsa1_5)
             if failed:
                 raise DecryptionFailed(
                     f"{len(failed)} of {len(packed)} wrapped keys do not open, the first is number {failed[0]}"
@@ -182,7 +180,7 @@ class CryptoVerbs(KeyUse):
         def body(call: Call, records: Records) -> list[bytes]:
             _, loaded = self._find(call, records, "sign")
             call.count, call.details = len(packed), {"algorithm": algorithm}
-            return face.sign_many(lambda digest: loaded.material.sign(algorithm, digest), packed).to_list()
+            return bulk.sign_many(loaded.material, algorithm, packed).to_list()
 
         return self._ground.door.read(KEY_SIGN, self._target, body)
 
@@ -213,9 +211,7 @@ class CryptoVerbs(KeyUse):
         def body(call: Call, records: Records) -> None:
             _, loaded = self._find(call, records, "verify")
             call.count, call.details = len(packed), {"algorithm": algorithm}
-            bad = face.verify_many(
-                lambda digest, signature: loaded.material.verify(algorithm, digest, signature), packed, signed
-            )
+            bad = bulk.verify_many(loaded.material, algorithm, packed, signed)
             if bad:
                 raise InvalidSignature(
                     f"{len(bad)} of {len(packed)} signatures are not good, the first is number {bad[0]}"

@@ -41,6 +41,7 @@ class Figure(NamedTuple):
     ours: str
     theirs: str
     note: str = ""
+    more_is_better: bool = False
 
     @property
     def verdict(self) -> str:
@@ -70,25 +71,35 @@ def slower(
     return _row(what, goal, compared.ratio, compared, ours, theirs, note)
 
 
-def faster(what: str, limit: float, compared: Comparison, ours: str, theirs: str, note: str = "") -> Figure:
+def faster(
+    what: str, limit: float | None, compared: Comparison, ours: str, theirs: str, note: str = ""
+) -> Figure:
     """Return the row for "we must be at least `limit` times as fast as the peer"."""
     median, low, high, rounds = compared.ratio
     ratio = Spread(1 / median, 1 / high, 1 / low, rounds)
-    return _row(what, Goal(limit, at_least=True), ratio, compared, ours, theirs, note)
+    goal = None if limit is None else Goal(limit, at_least=True)
+    return _row(what, goal, ratio, compared, ours, theirs, note, more_is_better=True)
 
 
 def _row(
-    what: str, goal: Goal | None, ratio: Spread, compared: Comparison, ours: str, theirs: str, note: str
+    what: str,
+    goal: Goal | None,
+    ratio: Spread,
+    compared: Comparison,
+    ours: str,
+    theirs: str,
+    note: str,
+    *,
+    more_is_better: bool = False,
 ) -> Figure:
-    return Figure(
-        what, goal, ratio, f"{ours} {duration(compared.ours)}", f"{theirs} {duration(compared.theirs)}", note
-    )
+    sides = f"{ours} {duration(compared.ours)}", f"{theirs} {duration(compared.theirs)}"
+    return Figure(what, goal, ratio, *sides, note, more_is_better)
 
 
 def duration(spread: Spread) -> str:
     """Return a time in the unit that suits it."""
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if spread.median * factor >= 1 or unit == "µs":
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")):
+        if spread.median * factor >= 1 or unit == "ns":
             return f"{_number(spread.median * factor)} {unit}"
     raise AssertionError("the last unit takes what is left")
 
@@ -97,12 +108,19 @@ def rate(what: str, goal: Goal, count: int, seconds: Spread, note: str = "") -> 
     """Return the row for `count` operations that took `seconds`."""
     median, low, high, rounds = seconds
     measured = Spread(count / median, count / high, count / low, rounds)
-    return Figure(what, goal, measured, f"{count:,} in {duration(seconds)}", "", note)
+    return Figure(what, goal, measured, f"{count:,} in {duration(seconds)}", "", note, more_is_better=True)
 
 
-def missing(what: str, goal: Goal, reason: str) -> Figure:
+def missing(what: str, goal: Goal | None, reason: str) -> Figure:
     """Return the row for what could not be measured here."""
     return Figure(what, goal, None, "–", "–", reason)
+
+
+class Line(NamedTuple):
+    """A row that can be measured, and measured again; what it needs is there while its maker waits to go on."""
+
+    what: str
+    measure: Callable[[], Figure]
 
 
 Progress = Callable[[str], None]

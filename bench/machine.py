@@ -12,6 +12,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import levels
+
 _CPU = Path("/proc/cpuinfo")
 _MOUNTS = Path("/proc/self/mountinfo")
 _PACKAGES = (
@@ -23,6 +25,7 @@ def describe(folder: Path) -> dict[str, str]:
     """Return what the figures depend on, by name; `folder` is where the vaults were."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "level of the core": levels.chosen(),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, {platform.machine()}",
         "file system": _file_system(folder),
         "Python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
@@ -35,12 +38,21 @@ def in_memory(folder: Path) -> bool:
     return _file_system(folder) in ("tmpfs", "ramfs")
 
 
+def model() -> str:
+    """Return the processor's name with family and model, since a name alone may stand for several generations."""
+    numbers = [f"{name.split()[-1]} {number}" for name in ("cpu family", "model") if (number := _cpu(name))]
+    return ", ".join([_processor(), *numbers])
+
+
 def _processor() -> str:
-    if _CPU.exists():
-        found = re.search(r"^model name\s*: (.*)$", _CPU.read_text(), re.MULTILINE)
-        if found:
-            return found.group(1)
-    return platform.processor() or platform.machine()
+    return _cpu("model name") or platform.processor() or platform.machine()
+
+
+def _cpu(name: str) -> str | None:
+    if not _CPU.exists():
+        return None
+    found = re.search(rf"^{name}\s*: (.*)$", _CPU.read_text(), re.MULTILINE)
+    return found.group(1) if found else None
 
 
 def _file_system(folder: Path) -> str:

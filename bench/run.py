@@ -1,7 +1,8 @@
-"""The one command of the benchmark: `make bench`, or `python bench/run.py [--quick] [--only NAME] [--folder PATH]`.
+"""The one command of the benchmark: `make bench`, or `python bench/run.py` with the options below.
 
 Relies on the `bench` extra. Runs every measurement, prints the table of goals, and writes README.md's results,
-results.json and chart.svg. It says what it found and judges no build: the exit status is 0 whatever the verdicts are.
+results.json and the charts. It says what it found and judges no build: the exit status is 0 whatever the verdicts are.
+Only with `--gate` it judges: 1 if a ratio of the core is worse than the stored one, 2 if none is stored.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ sys.path[0] = str(
     HERE.parent
 )  # this file is run as a script; what it imports is called `bench.…` in the suites too
 
-from bench import machine, report, singles  # noqa: E402
+from bench import gate, machine, report, singles  # noqa: E402
 from bench.figures import Figure  # noqa: E402
-from bench.measures import reads, size, start, writes  # noqa: E402
+from bench.measures import native, reads, size, start, throughput, writes  # noqa: E402
 from bench.setting import Setting  # noqa: E402
 
 MANY, MANY_QUICK = 1_000_000, 100_000
@@ -30,30 +31,45 @@ MEASURES: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "writes": writes.measure,
     "reads": reads.measure,
     "size": size.measure,
+    "native": native.measure,
 }
 
 
-def main() -> None:
-    """Run what the command line asks for."""
+def main() -> int:
+    """Run what the command line asks for, and return the exit status."""
     options = _options()
-    complete = not (options.quick or options.only)
     with tempfile.TemporaryDirectory(prefix="localvault-bench-", dir=options.folder) as name:
         folder = Path(name)
         setting = Setting(
             folder, MANY_QUICK if options.quick else MANY, PATIENCE_QUICK if options.quick else 1.0
         )
         _warn(options, folder)
-        figures = [figure for key in options.only or MEASURES for figure in MEASURES[key](setting)]
-        report.show(figures)
-        if complete:
-            setting.say("single operations")
-            about = machine.describe(folder) | setting.versions
-            report.write(figures, about, "make bench", singles.run(folder))
-    print(
-        "README.md, results.json and chart.svg were written."
-        if complete
-        else "Nothing was written: not a full run."
-    )
+        status = _run(options, setting)
+        setting.close()
+    return status
+
+
+def _run(options: argparse.Namespace, setting: Setting) -> int:
+    if options.gate:
+        return gate.check(setting)
+    if options.store:
+        return gate.store(setting)
+    parts = {key: list(MEASURES[key](setting)) for key in options.only or MEASURES}
+    report.show([figure for figures in parts.values() for figure in figures])
+    if options.quick or options.only:
+        print("Nothing was written: not a full run.")
+    else:
+        _write(setting, parts)
+        print("README.md, results.json and the charts were written.")
+    return 0
+
+
+def _write(setting: Setting, parts: dict[str, list[Figure]]) -> None:
+    setting.say("throughput")
+    curves = throughput.measure(setting)
+    setting.say("single operations")
+    about = machine.describe(setting.folder) | setting.versions
+    report.write(report.Results(parts, curves, singles.run(setting.folder), about), "make bench")
 
 
 def _options() -> argparse.Namespace:
@@ -64,6 +80,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=MEASURES, help="run this part alone; may be repeated"
     )
+    parser.add_argument(
+        "--gate", action="store_true", help="compare the core's ratios with the stored ones, and nothing else"
+    )
+    parser.add_argument("--store", action="store_true", help="measure the core's ratios and store them")
     parser.add_argument(
         "--folder", type=Path, help="where to work: a folder on the disk that is to be measured"
     )
@@ -78,4 +98,4 @@ def _warn(options: argparse.Namespace, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

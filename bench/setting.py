@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 from bench import vaults
+from bench.peers import softhsm
+from bench.peers.softhsm import SoftHsm
+from bench.source import Build
 from bench.timing import Stopwatch, stopwatch
 
 
@@ -21,6 +24,8 @@ class Setting:
         self.patience = patience  # factor on the number of rounds
         self.versions: dict[str, str] = {}  # of those that took part
         self._built: dict[str, Stopwatch] = {}
+        self._build: Build | None = None
+        self._softhsm: SoftHsm | None = None
 
     def rounds(self, usual: int) -> int:
         """Return how many rounds to run where `usual` is enough as a rule."""
@@ -39,6 +44,29 @@ class Setting:
                 vaults.fill(vault, count)
             self._built[path.name] = watch
         return path
+
+    def softhsm(self) -> SoftHsm:
+        """Return the one token of this run: the module reads where its tokens are once in a process.
+
+        Raises:
+            PeerMissing: SoftHSM2 is not there and could not be installed.
+        """
+        if self._softhsm is None:
+            self._softhsm = SoftHsm(self.folder / "softhsm", softhsm.ensure())
+            self.versions["SoftHSM2"] = self._softhsm.versions()
+        return self._softhsm
+
+    def close(self) -> None:
+        """Log out."""
+        if self._softhsm is not None:
+            self._softhsm.close()
+
+    def build(self) -> Build:
+        """Return localvault built from source, in a copy of the tree."""
+        if self._build is None:
+            self.say("building from source")
+            self._build = Build(self.folder)
+        return self._build
 
     def build_seconds(self, path: Path) -> float:
         """Return how long filling the vault at `path` took."""

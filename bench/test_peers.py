@@ -10,7 +10,7 @@ import lmdb
 import pytest
 
 from bench import vaults
-from bench.peers import softhsm
+from bench.peers import PeerMissing, softhsm
 from bench.peers.sqlcipher import SqlCipher
 
 
@@ -27,7 +27,7 @@ def test_peer_softhsm_encrypt(benchmark: Any, tmp_path: Path) -> None:
     """Encrypt 64 bytes with AES-256-CBC."""
     try:
         peer = softhsm.SoftHsm(tmp_path, softhsm.ensure())
-    except softhsm.PeerMissing as missed:
+    except PeerMissing as missed:
         pytest.skip(str(missed))
     message = os.urandom(64)
     assert peer.decrypt(benchmark(peer.encrypt, message)) == message

@@ -13,12 +13,15 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median, quantiles
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import NamedTuple
 
 Round = Callable[
     [], float
 ]  # runs one round and returns what it measured, seconds for one operation as a rule
+Clock = Callable[[], float]  # seconds since some moment
+Work = Callable[[], object]  # what `steady` makes rounds of
+STEADY_SECONDS = 0.004  # a round of it: long for the clock, short against a machine's slow and fast phases
 
 
 class Spread(NamedTuple):
@@ -59,6 +62,35 @@ def compare(ours: Round, theirs: Round, rounds: int) -> Comparison:
         Spread.of([theirs for _, theirs in pairs]),
         Spread.of([ours / theirs for ours, theirs in pairs]),
     )
+
+
+def in_turn(sides: Sequence[Round], rounds: int) -> list[Spread]:
+    """Run any number of sides in turn, as `compare` does two."""
+    for side in sides:
+        _turn(side)
+    columns = zip(*([_turn(side) for side in sides] for _ in range(rounds)), strict=True)
+    return [Spread.of(column) for column in columns]
+
+
+def steady(work: Work, operations: int, clock: Clock = thread_time) -> Round:
+    """Return a round that does `work` over and over for `STEADY_SECONDS`, and returns the seconds for an operation.
+
+    `operations` is how many one call of `work` does; how often it is called is found out now. The clock counts this
+    thread's processor time, the system's calls included, so that other processes of a busy machine have no part in it;
+    work that waits, or that several threads share, is to be timed with `perf_counter`.
+    """
+    work()
+    started = clock()
+    work()
+    times = max(1, round(STEADY_SECONDS / (clock() - started)))
+
+    def one_round() -> float:
+        started = clock()
+        for _ in range(times):
+            work()
+        return (clock() - started) / (times * operations)
+
+    return one_round
 
 
 def repeat(side: Round, rounds: int) -> Spread:

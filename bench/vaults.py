@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import localvault
 
 VALUE_BYTES = 64
 CHUNK = 10_000  # secrets in one `set_many`, where a vault is filled
 SECRETS = 10_000  # in the vault that is compared with the peers
+# Of one round of single calls: enough for the journal to fold what they left in the spool, so that its price is in each
+# figure.
+CALLS = 8_000
 FEW = 1_000  # in the small vault that the big one is compared with
 
 
@@ -39,6 +44,13 @@ def create(path: Path) -> localvault.Vault:
 def open_vault(path: Path) -> localvault.Vault:
     """Open a vault that `create` made."""
     return localvault.open(path, keyfile=key_file(path))
+
+
+@contextmanager
+def temporary(folder: Path) -> Iterator[localvault.Vault]:
+    """Create a vault in a new folder below `folder`, open in the `with` block and removed afterwards."""
+    with TemporaryDirectory(dir=folder) as name, create(Path(name) / "vault") as vault:
+        yield vault
 
 
 def fill(vault: localvault.Vault, count: int, progress: Callable[[int], None] = lambda _done: None) -> None:

@@ -14,14 +14,12 @@ from time import perf_counter
 import localvault
 from bench import vaults
 from bench.figures import Figure, Goal, faster, missing, slower
-from bench.peers import softhsm
+from bench.peers import PeerMissing
 from bench.peers.sqlcipher import SqlCipher
 from bench.setting import Setting
 from bench.timing import compare
-from bench.vaults import SECRETS
+from bench.vaults import CALLS, SECRETS
 
-# In one round: enough for the journal to fold what the reads left in the spool, so that its price is in each figure.
-READS = 8_000
 _ROUNDS = 30
 _GET = f"`secrets.get`, 64 B, {SECRETS:,} secrets"
 
@@ -39,7 +37,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
     """Yield the figures for reading one secret among 10,000."""
     with vaults.open_vault(setting.singly_set(SECRETS)) as vault:
         vaults.check_all(vault, SECRETS)
-        names = vaults.shuffled(SECRETS, READS)
+        names = vaults.shuffled(SECRETS, CALLS)
         yield from _against_sqlcipher(setting, vault, names)
         yield from _against_softhsm(setting, vault, names)
 
@@ -66,18 +64,15 @@ def _against_sqlcipher(setting: Setting, vault: localvault.Vault, names: list[st
 def _against_softhsm(setting: Setting, vault: localvault.Vault, names: list[str]) -> Iterator[Figure]:
     what = f"{_GET}, against SoftHSM2 encrypting 64 B"
     try:
-        library = softhsm.ensure()
-    except softhsm.PeerMissing as missed:
+        peer = setting.softhsm()
+    except PeerMissing as missed:
         yield missing(what, Goal(2.5, at_least=True), str(missed))
         return
     setting.say("get against SoftHSM2")
-    peer = softhsm.SoftHsm(setting.folder / "softhsm", library)
-    plaintexts = [random.randbytes(vaults.VALUE_BYTES) for _ in range(READS // 8)]
+    plaintexts = [random.randbytes(vaults.VALUE_BYTES) for _ in range(CALLS // 8)]
     if any(peer.decrypt(peer.encrypt(plaintext)) != plaintext for plaintext in plaintexts):
         raise AssertionError("SoftHSM2 does not decrypt what it encrypted")
-    setting.versions["SoftHSM2"] = peer.versions()
     compared = compare(
         lambda: time_gets(vault, names), lambda: peer.time_encrypts(plaintexts), setting.rounds(_ROUNDS // 2)
     )
     yield faster(what, 2.5, compared, "get", "encrypt")
-    peer.close()

@@ -15,10 +15,10 @@ from time import perf_counter
 
 from bench import vaults
 from bench.figures import Figure, Goal, Spread, missing, slower
-from bench.measures.reads import READS, time_gets
+from bench.measures.reads import time_gets
 from bench.setting import Setting
 from bench.timing import compare
-from bench.vaults import FEW, SECRETS
+from bench.vaults import CALLS, FEW, SECRETS
 
 _PROBE = Path(__file__).parent.parent / "probe.py"
 _PAGE = 1_000
@@ -62,11 +62,11 @@ def _reading(setting: Setting, many: Path, few: Path) -> Iterator[Figure]:
     what = f"get with {setting.many:,} secrets, against {FEW:,}"
     sides = f"{setting.many:,}:", f"{FEW:,}:"
     with vaults.open_vault(many) as big, vaults.open_vault(few) as small:
-        near = vaults.shuffled(FEW, READS)
+        near = vaults.shuffled(FEW, CALLS)
         # Ever new names: what was asked for once is remembered, and a name asked for once is the dear case.
-        turns = iter(vaults.shuffled(setting.many, READS * (setting.rounds(40) + 1)))
+        turns = iter(vaults.shuffled(setting.many, CALLS * (setting.rounds(40) + 1)))
         compared = compare(
-            lambda: time_gets(big, [next(turns) for _ in range(READS)]),
+            lambda: time_gets(big, [next(turns) for _ in range(CALLS)]),
             lambda: time_gets(small, near),
             setting.rounds(40),
         )

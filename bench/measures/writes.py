@@ -23,15 +23,25 @@ from bench.vaults import SECRETS
 _COMMITS = 10  # in one round
 _ROUNDS = 60
 _BULK_ROUNDS = 9
-_BULK = Goal(50_000, unit="a second", at_least=True)
+SET_MANY = f"`set_many` of {SECRETS:,}"
+BATCH_OF_SETS = f"`batch()` of {SECRETS:,} `set`"
+_SET_MANY = Goal(150_000, unit="a second", at_least=True)
+_BATCH = Goal(50_000, unit="a second", at_least=True)
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Yield the figures for writing: one secret into a vault of 10,000, and 10,000 into a new one."""
+    """Yield the figures for writing: one secret into a vault of 10,000, and 10,000 into a new one, one by one.
+
+    What the core has a part in, `set_many`, stands with the core's figures.
+    """
     with vaults.open_vault(setting.of_size(SECRETS, "to write")) as vault:
         yield _durable(setting, vault)
-    yield _bulk(setting, "set_many", _set_many)
-    yield _bulk(setting, "batch", _in_batch)
+    yield _bulk(setting, BATCH_OF_SETS, _BATCH, _in_batch)
+
+
+def set_many(setting: Setting) -> Figure:
+    """Return the figure for 10,000 secrets in one `set_many`, into a new vault."""
+    return _bulk(setting, SET_MANY, _SET_MANY, _set_many)
 
 
 def _durable(setting: Setting, vault: localvault.Vault) -> Figure:
@@ -71,9 +81,9 @@ def _time_sets(vault: localvault.Vault, pairs: list[tuple[str, str]]) -> float:
 
 
 def _bulk(
-    setting: Setting, name: str, write: Callable[[localvault.Vault, list[tuple[str, str]]], None]
+    setting: Setting, what: str, goal: Goal, write: Callable[[localvault.Vault, list[tuple[str, str]]], None]
 ) -> Figure:
-    setting.say(f"{name} of {SECRETS:,}")
+    setting.say(what)
     pairs = list(vaults.values(SECRETS))
     path = setting.folder / "bulk"
 
@@ -89,8 +99,7 @@ def _bulk(
         return seconds
 
     seconds: Spread = repeat(one_round, setting.rounds(_BULK_ROUNDS))
-    what = "`set_many` of 10,000" if write is _set_many else "`batch()` of 10,000 `set`"
-    return rate(what, _BULK, SECRETS, seconds, "one transaction, one sync, into a new vault")
+    return rate(what, goal, SECRETS, seconds, "one transaction, one sync, into a new vault")
 
 
 def _set_many(vault: localvault.Vault, pairs: list[tuple[str, str]]) -> None:

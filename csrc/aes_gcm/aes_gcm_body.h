@@ -19,6 +19,7 @@
 /* A record of no more blocks is made from key stream that was computed together with others'. */
 #define SMALL_BLOCKS (LV_POWERS - 1)
 #define EACH_VECTOR(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define EACH_OF_HALF(DO) DO(0) DO(1) DO(2) DO(3)
 #define EACH_ROUND(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------- */
@@ -207,6 +208,24 @@ INLINE blk encrypt_one(const struct lv_gcm_key *key, blk state)
         state = b_round(state, before, now);
     }
     return b_end(state, now, b_load(key->round_key.of[key->rounds]));
+}
+
+/* Half a step's, for a lone short record. */
+INLINE void encrypt_half(const struct lv_gcm_key *key, uint8_t *blocks)
+{
+    vec before = v_round_key(key->round_key.of[0]), now = before;
+    vec state[STEP_VECTORS / 2];
+#define TAKE_AND_BEGIN(i) state[i] = v_begin(v_load(blocks + (i) * VECTOR_BYTES), now);
+#define END_AND_GIVE(i) v_store(blocks + (i) * VECTOR_BYTES, v_end(state[i], before, now));
+    EACH_OF_HALF(TAKE_AND_BEGIN)
+    for (uint32_t round = 1; round < key->rounds; round++) {
+        before = now;
+        now = v_round_key(key->round_key.of[round]);
+        EACH_OF_HALF(ROUND)
+    }
+    before = now;
+    now = v_round_key(key->round_key.of[key->rounds]);
+    EACH_OF_HALF(END_AND_GIVE)
 }
 
 /* Turns a step's counters into key stream, where they stand. */
@@ -413,7 +432,11 @@ INLINE void crypt_all(const struct lv_gcm_key *key, struct lv_gcm_item *items, s
             struct lv_gcm_item *item = &items[i];
             const size_t end = at + prepared_blocks(item->size);
             for (; ready < end; ready += STEP_BLOCKS) {
-                encrypt_step(key, stream->block[ready]);
+                if (prepared - ready > STEP_BLOCKS / 2) {
+                    encrypt_step(key, stream->block[ready]);
+                } else {
+                    encrypt_half(key, stream->block[ready]);
+                }
             }
             follow(&run, key, item);
             const blk tag = crypt(key, &run, item, stream->block[at], opening);

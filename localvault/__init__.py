@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from localvault.crypto.client import Crypto
+    from localvault.crypto.tokens import TOKEN_OVERHEAD
     from localvault.errors import (
         AccessDenied,
         BadParameter,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from localvault.model.properties import KeyProperties, SecretProperties
     from localvault.model.secret import Secret
     from localvault.model.settings import Settings
+    from localvault.native.features import doctor
     from localvault.native.threads import threads
     from localvault.opening import create, open
     from localvault.operations import OPERATIONS
@@ -102,10 +104,12 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Secret": "localvault.model.secret",
     "SecretProperties": "localvault.model.properties",
     "Settings": "localvault.model.settings",
+    "TOKEN_OVERHEAD": "localvault.crypto.tokens",
     "TreeHead": "localvault.model.event",
     "Vault": "localvault.vault",
     "calibrate": "localvault.sealing.calibrate",
     "create": "localvault.opening",
+    "doctor": "localvault.native.features",
     "open": "localvault.opening",
     "threads": "localvault.native.threads",
 }
@@ -167,6 +171,7 @@ __all__ = [
     "Settings",
     "StoreBusy",
     "StoreFull",
+    "TOKEN_OVERHEAD",
     "Tampered",
     "TreeHead",
     "UnlockFailed",
@@ -178,6 +183,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "create",
+    "doctor",
     "open",
     "threads",
 ]

@@ -20,7 +20,7 @@ from localvault.lifecycle.head import decode_head
 from localvault.lifecycle.kinds import COLLECTIONS, KINDS
 from localvault.model.problem import Problem
 from localvault.model.settings import Settings, changed
-from localvault.native.features import report
+from localvault.native.features import doctor
 from localvault.native.memory import wipe_bytes
 from localvault.operations import (
     VAULT_BACKUP,
@@ -125,7 +125,7 @@ class Upkeep:
             "counts": counts | {"versions": records.txn.count(VERSIONS)},
             "journal": head.to_dict(),
             "bytes": sum(entry.stat().st_size for entry in self._store.folder.iterdir()),
-            "native": report(),
+            "native": doctor(),
         }
 
     def _check(self, call: Call, records: Records, progress: Progress | None) -> list[Problem]:

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import localvault
 from localvault import Vault
 from localvault.door import correlation
+from localvault.native.levels import OFF, VARIABLE
 from localvault.native.memory import Locked
 from localvault.sealing import master
 from localvault.sealing.filehead import file_key
@@ -35,6 +36,7 @@ from localvault.sealing.token import token_key
 from localvault.testing.clock import FixedClock
 from localvault.testing.profiles import CHEAPEST
 from tests.support.images import files_in, keys_in, memory_of, texts_in
+from tests.support.natives import WAYS
 from tests.support.processes import ROOT
 
 NAME = "Marked-Name-of-a-Secret"
@@ -278,9 +280,9 @@ def linux() -> None:
         pytest.skip("the memory of another process is read through /proc")
 
 
-def image_of(known: Known, by: str = "key file", *, close: bool) -> dict[str, bytes]:
+def image_of(known: Known, by: str = "key file", *, close: bool, way: str = "") -> dict[str, bytes]:
     """The memory of a process that has opened the vault, done all verbs with its keys, and closed it or not."""
-    with started(known, by, close=close) as process:
+    with started(known, by, close=close, way=way) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         image = memory_of(process.pid)
@@ -290,14 +292,16 @@ def image_of(known: Known, by: str = "key file", *, close: bool) -> dict[str, by
     return image
 
 
-def started(known: Known, by: str, *, close: bool, core_in: Path | None = None) -> subprocess.Popen[bytes]:
+def started(
+    known: Known, by: str, *, close: bool, core_in: Path | None = None, way: str = ""
+) -> subprocess.Popen[bytes]:
     """A process that does `USE`; with `core_in` it ends in a core dump there."""
     keyfile = str(known.keyfile) if by == "key file" else ""
     arguments = [str(known.copy()), keyfile, "close" if close else "", "abort" if core_in else ""]
     process = subprocess.Popen(
         [sys.executable, "-c", USE, *arguments],
         cwd=core_in or ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | ({VARIABLE: way} if way else {}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if core_in else None,
@@ -336,15 +340,22 @@ def test_a_core_dump_after_closing(known: Known, tmp_path: Path) -> None:
     assert keys_in(cores, known.keys | known.roots) == []
 
 
+SYMMETRIC = ("oct", "token key", "scope /")
+
+
 @pytest.mark.usefixtures("linux")
-def test_memory_while_open(known: Known) -> None:
-    """The master key and what unlocks it is not even there while it is in use; what OpenSSL works with is."""
-    image = image_of(known, close=False)
+@pytest.mark.parametrize("way", WAYS)
+def test_memory_while_open(known: Known, way: str) -> None:
+    """The master key and what unlocks it is not even there while it is in use, nor what the core works with."""
+    image = image_of(known, close=False, way=way)
     scopes = {name: key for name, key in known.roots.items() if name.startswith("scope /")}
     others = {name: key for name, key in known.roots.items() if name not in scopes}
     assert keys_in(image, others) == []
-    # So the search finds what is there; SECURITY.md tells of it.
+    # What OpenSSL works with is, so the search finds what is there; SECURITY.md tells of it.
     found = keys_in(image, known.keys | scopes)
     for name in [*known.keys, *scopes]:
-        if not name.startswith("EC"):
-            assert any(each.startswith(f"{name}, ") for each in found), name
+        seen = any(each.startswith(f"{name}, ") for each in found)
+        if name.startswith(SYMMETRIC):
+            assert seen == (way == OFF), name
+        elif not name.startswith("EC"):
+            assert seen, name

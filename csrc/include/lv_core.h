@@ -217,6 +217,17 @@ LV_MUST_CHECK int lv_threads_set(uint32_t count);
 /* What was set last. Fewer work where the system gives no more threads. */
 uint32_t lv_threads(void);
 
+/* ---- offsets ---------------------------------------------------------------------------------------------------- */
+
+/* What lv_offsets_stride says of records that have no common length. */
+enum lv_stride {
+    LV_MIXED = -1, /* they differ */
+    LV_BACK = -2   /* an offset goes back: these are no records */
+};
+
+/* Looks at count + 1 offsets, `count` being 1 or more: the length that all records have, or one of the above. */
+LV_MUST_CHECK LV_NONNULL int64_t lv_offsets_stride(const int64_t *offsets, size_t count);
+
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
 /* Overwrites `length` bytes with zeros; never removed by the optimiser. `bytes` may be NULL only if `length` is 0. */

@@ -23,6 +23,7 @@ DONE: Final = 0
 UNEXPECTED: Final = 1
 USAGE: Final = 2
 DAMAGED: Final = 7
+UNWELL: Final = 11
 CANNOT_START: Final = 126
 NO_PROGRAM: Final = 127
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -56,6 +57,7 @@ EXITS: Final = (
         "there is no usable vault at the path: none, another one, a newer format, insecure or read-only",
         (errors.VaultError,),
     ),
+    Exit(UNWELL, "`doctor` found that something is not as it should be"),
     Exit(CANNOT_START, "`run` found the program and could not start it"),
     Exit(NO_PROGRAM, "`run` did not find the program"),
     Exit(INTERRUPTED, "interrupted from the keyboard"),

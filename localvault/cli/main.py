@@ -36,6 +36,7 @@ COMMANDS = {
     "run": "run run",
     "import-env": "envfile import_env",
     "export-env": "envfile export_env",
+    "doctor": "doctor doctor",
     "completion": "completion completion",
 }
 COMPLETION_VARIABLE = "_LOCALVAULT_COMPLETE"

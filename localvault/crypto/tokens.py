@@ -1,7 +1,8 @@
 """Tokens: self-describing ciphertexts that outlive rotations.
 
 Relies on `native` for many at once. Promises: every call, of one or of many, is one authorised and journalled
-operation; a token opens under the version it names and with the context it was sealed with, or not at all.
+operation; a token opens under the version it names and with the context it was sealed with, or not at all; whatever
+ends a call, nothing it made is left in a buffer of the caller's.
 
 `format (1) | suite (1) | key version (16) | nonce (24) | ciphertext | tag (16)`, sealed with XAES-256-GCM, the caller's
 `context` authenticated beside it (docs/format.md, "Tokens").
@@ -10,17 +11,24 @@ operation; a token opens under the version it names and with the context it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import overload
+from typing import TYPE_CHECKING, Final, overload
 
+from localvault.crypto.batches import Outcome, as_list, into, refuse_out
 from localvault.crypto.use import KeyUse
 from localvault.door import Call
 from localvault.errors import DecryptionFailed
 from localvault.model.packed import Packed
-from localvault.native import face
+from localvault.native import face, lists
 from localvault.native.face import XaesKey
 from localvault.operations import KEY_OPEN, KEY_REWRAP, KEY_SEAL
 from localvault.records import Records
 from localvault.sealing import token
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+TOKEN_OVERHEAD: Final = token.OVERHEAD
+"""How many bytes a token is longer than what is sealed in it: 58."""
 
 Items = Packed | Iterable[bytes]
 
@@ -62,70 +70,169 @@ class TokenVerbs(KeyUse):
         return bytes(self.rewrap_many(Packed.of((token,)), context).data)
 
     @overload
-    def seal_many(self, items: Packed, context: bytes = b"") -> Packed: ...
+    def seal_many(self, items: Packed, context: bytes = b"", *, out: Buffer | None = None) -> Packed: ...
     @overload
     def seal_many(self, items: Iterable[bytes], context: bytes = b"") -> list[bytes]: ...
-    def seal_many(self, items: Items, context: bytes = b"") -> Packed | list[bytes]:
+    def seal_many(
+        self, items: Items, context: bytes = b"", *, out: Buffer | None = None
+    ) -> Packed | list[bytes]:
         """Seal many messages as one operation: `Packed` in, `Packed` out; anything else in, a list out.
 
+        Args:
+            items: the messages, each up to 2 GiB.
+            context: as for `seal`, the same for all.
+            out: for a `Packed`: where the tokens are to stand, `items.nbytes + len(items) * TOKEN_OVERHEAD` bytes or
+                more, apart from the memory of `items`. If the call fails, those bytes are zeros.
+
         Raises:
-            BadParameter, KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `seal`.
+            BadParameter: `out` cannot be used, or as for `seal`.
+            KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `seal`.
         """
 
-        def body(call: Call, records: Records, packed: Packed) -> Packed:
+        def sealing(call: Call, records: Records, count: int) -> tuple[XaesKey, bytes]:
             _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
-            call.count = len(packed)
-            return face.seal_many(loaded.seals, token.prefix(version_id), packed, context)
+            call.count = count
+            return loaded.seals, token.prefix(version_id)
 
-        return _same_form(items, lambda packed: self._ground.door.read(KEY_SEAL, self._target, body, packed))
+        def packed(call: Call, records: Records, packed: Packed) -> Packed:
+            key, prefix = sealing(call, records, len(packed))
+            return face.seal_many(key, prefix, packed, context, window)
+
+        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
+            key, prefix = sealing(call, records, len(listed))
+            return lists.seal_list(key, prefix, listed, context)
+
+        if not isinstance(items, Packed):
+            refuse_out(out)
+            return self._ground.door.read(KEY_SEAL, self._target, listed, as_list(items))
+        with into(out, items.nbytes + len(items) * TOKEN_OVERHEAD, items) as window:
+            return self._ground.door.read(KEY_SEAL, self._target, packed, items)
 
     @overload
-    def open_many(self, tokens: Packed, context: bytes = b"") -> Packed: ...
+    def open_many(
+        self,
+        tokens: Packed,
+        context: bytes = b"",
+        *,
+        out: Buffer | None = None,
+        failed: list[int] | None = None,
+    ) -> Packed: ...
     @overload
-    def open_many(self, tokens: Iterable[bytes], context: bytes = b"") -> list[bytes]: ...
-    def open_many(self, tokens: Items, context: bytes = b"") -> Packed | list[bytes]:
-        """Open many tokens, of whatever versions, as one operation: all of them, or an error.
+    def open_many(
+        self, tokens: Iterable[bytes], context: bytes = b"", *, failed: list[int] | None = None
+    ) -> list[bytes]: ...
+    def open_many(
+        self,
+        tokens: Items,
+        context: bytes = b"",
+        *,
+        out: Buffer | None = None,
+        failed: list[int] | None = None,
+    ) -> Packed | list[bytes]:
+        """Open many tokens, of whatever versions, as one operation: all or an error; with `failed`, those that open.
+
+        Args:
+            tokens: what `seal` or `seal_many` made.
+            context: the one they were sealed with.
+            out: for a `Packed`: where the messages are to stand, `tokens.nbytes` bytes or more, apart from the memory
+                of `tokens`. If the call fails, those bytes are zeros.
+            failed: a list to which the index of every token that does not open is added; its item is empty then, and
+                the others are returned. A token of a newer format is one of them. The event is a success whose details
+                say how many failed.
 
         Raises:
-            DecryptionFailed, NewerFormat, BadParameter, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `open`.
+            DecryptionFailed, NewerFormat: as for `open`; not if there is `failed`.
+            BadParameter: `out` cannot be used, or as for `open`.
+            KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `open`; they end the call in any case.
         """
+        outcome = Outcome(failed)
 
-        def body(call: Call, records: Records, packed: Packed) -> Packed:
+        def packed(call: Call, records: Records, packed: Packed) -> Packed:
             call.count = len(packed)
             keys = self._keys_of_tokens(call, records)
-            opened, failed = face.open_many(keys, token.PREFIX_LEN, token.KEY_ID, packed, context)
-            _refuse_failed(failed, packed)
+            opened, wrong = face.open_many(keys, token.PREFIX_LEN, token.KEY_ID, packed, context, window)
+            outcome.note(call, wrong, packed, opened)
             return opened
 
-        return _same_form(tokens, lambda packed: self._ground.door.read(KEY_OPEN, self._target, body, packed))
+        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
+            call.count = len(listed)
+            keys = self._keys_of_tokens(call, records)
+            opened, wrong = lists.open_list(keys, token.PREFIX_LEN, token.KEY_ID, listed, context)
+            outcome.note(call, wrong, listed, opened)
+            return opened
+
+        if not isinstance(tokens, Packed):
+            refuse_out(out)
+            return outcome.told(self._ground.door.read(KEY_OPEN, self._target, listed, as_list(tokens)))
+        with into(out, tokens.nbytes, tokens) as window:
+            return outcome.told(self._ground.door.read(KEY_OPEN, self._target, packed, tokens))
 
     @overload
-    def rewrap_many(self, tokens: Packed, context: bytes = b"") -> Packed: ...
+    def rewrap_many(
+        self,
+        tokens: Packed,
+        context: bytes = b"",
+        *,
+        out: Buffer | None = None,
+        failed: list[int] | None = None,
+    ) -> Packed: ...
     @overload
-    def rewrap_many(self, tokens: Iterable[bytes], context: bytes = b"") -> list[bytes]: ...
-    def rewrap_many(self, tokens: Items, context: bytes = b"") -> Packed | list[bytes]:
-        """Move many tokens to the current version as one operation: all of them, or an error.
+    def rewrap_many(
+        self, tokens: Iterable[bytes], context: bytes = b"", *, failed: list[int] | None = None
+    ) -> list[bytes]: ...
+    def rewrap_many(
+        self,
+        tokens: Items,
+        context: bytes = b"",
+        *,
+        out: Buffer | None = None,
+        failed: list[int] | None = None,
+    ) -> Packed | list[bytes]:
+        """Move many tokens to the current version as one operation: all or an error; with `failed`, those that open.
 
         The plaintext stays in locked memory of the native core and never becomes a Python object.
 
-        Raises:
-            BadParameter, DecryptionFailed, NewerFormat: as for `rewrap`.
-            KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: likewise.
-        """
+        Args:
+            tokens: what `seal` or `seal_many` made.
+            context: the one they were sealed with; it stays.
+            out: for a `Packed`: where the new tokens are to stand, `tokens.nbytes` bytes or more, as for `open_many`.
+            failed: as for `open_many`; an empty item in place of a token that did not open.
 
-        def body(call: Call, records: Records, packed: Packed) -> Packed:
+        Raises:
+            BadParameter: `out` cannot be used, or as for `rewrap`.
+            DecryptionFailed, NewerFormat: as for `rewrap`; not if there is `failed`.
+            KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `rewrap`.
+        """
+        outcome = Outcome(failed)
+
+        def moving(
+            call: Call, records: Records, count: int
+        ) -> tuple[Callable[[bytes], XaesKey], XaesKey, bytes]:
             _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
-            call.count = len(packed)
-            keys = self._keys_of_tokens(call, records)
-            moved, failed = face.rewrap_many(
-                keys, token.PREFIX_LEN, token.KEY_ID, loaded.seals, token.prefix(version_id), packed, context
+            call.count = count
+            return self._keys_of_tokens(call, records), loaded.seals, token.prefix(version_id)
+
+        def packed(call: Call, records: Records, packed: Packed) -> Packed:
+            keys, key, prefix = moving(call, records, len(packed))
+            moved, wrong = face.rewrap_many(
+                keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, packed, context, window
             )
-            _refuse_failed(failed, packed)
+            outcome.note(call, wrong, packed, moved)
             return moved
 
-        return _same_form(
-            tokens, lambda packed: self._ground.door.read(KEY_REWRAP, self._target, body, packed)
-        )
+        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
+            keys, key, prefix = moving(call, records, len(listed))
+            moved, wrong = lists.rewrap_list(
+                keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, listed, context
+            )
+            outcome.note(call, wrong, listed, moved)
+            return moved
+
+        if not isinstance(tokens, Packed):
+            refuse_out(out)
+            return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, listed, as_list(tokens)))
+        with into(out, tokens.nbytes, tokens) as window:
+            return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, packed, tokens))
 
     def _keys_of_tokens(self, call: Call, records: Records) -> Callable[[bytes], XaesKey]:
         """Return what finds the key of a version id; all in this call's one snapshot.
@@ -142,17 +249,3 @@ class TokenVerbs(KeyUse):
             return loaded.seals
 
         return find
-
-
-def _same_form(items: Items, work: Callable[[Packed], Packed]) -> Packed | list[bytes]:
-    return work(items) if isinstance(items, Packed) else work(Packed.of(items)).to_list()
-
-
-def _refuse_failed(failed: list[int], tokens: Packed) -> None:
-    if not failed:
-        return
-    # A token of a newer format fails like any other; only it deserves another sentence.
-    token.parse(bytes(tokens[failed[0]]))
-    raise DecryptionFailed(
-        f"{len(failed)} of {len(tokens)} tokens do not open, the first is number {failed[0]}"
-    )

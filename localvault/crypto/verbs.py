@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from localvault.algorithms import bulk
+from localvault.crypto.batches import Outcome
 from localvault.crypto.use import KeyUse
 from localvault.door import Call
 from localvault.errors import DecryptionFailed, InvalidSignature
@@ -127,26 +128,39 @@ class CryptoVerbs(KeyUse):
         return self._ground.door.read(KEY_UNWRAP, self._target, body)
 
     def unwrap_many(
-        self, algorithm: str, encrypted_keys: Iterable[bytes], *, allow_rsa1_5: bool = False
+        self,
+        algorithm: str,
+        encrypted_keys: Iterable[bytes],
+        *,
+        allow_rsa1_5: bool = False,
+        failed: list[int] | None = None,
     ) -> list[bytes]:
-        """Decrypt many keys as one operation: all of them, or an error.
+        """Decrypt many keys as one operation: all of them, or an error; with `failed`, those that open.
+
+        Args:
+            algorithm: as for `unwrap_key`.
+            encrypted_keys: what was wrapped.
+            allow_rsa1_5: as for `unwrap_key`.
+            failed: a list to which the index of every key that does not open is added; it is empty in the result. The
+                event is a success whose details say how many failed.
 
         Raises:
-            DecryptionFailed, BadParameter, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `decrypt`.
+            DecryptionFailed: as for `decrypt`; not if there is `failed`.
+            BadParameter, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `decrypt`.
         """
-        packed = Packed.of(encrypted_keys)
+        packed, outcome = Packed.of(encrypted_keys), Outcome(failed)
 
         def body(call: Call, records: Records) -> list[bytes]:
             _, loaded = self._find(call, records, "unwrapKey")
             call.count, call.details = len(packed), {"algorithm": algorithm}
-            opened, failed = bulk.unwrap_many(loaded.material, algorithm, packed, allow_rsa1_5=allow_rsa1_5)
-            if failed:
+            keys, wrong = bulk.unwrap_many(loaded.material, algorithm, packed, allow_rsa1_5=allow_rsa1_5)
+            if outcome.is_error(call, wrong):
                 raise DecryptionFailed(
-                    f"{len(failed)} of {len(packed)} wrapped keys do not open, the first is number {failed[0]}"
+                    f"{len(wrong)} of {len(packed)} wrapped keys do not open, the first is number {wrong[0]}"
                 )
-            return opened.to_list()
+            return keys.to_list()
 
-        return self._ground.door.read(KEY_UNWRAP, self._target, body)
+        return outcome.told(self._ground.door.read(KEY_UNWRAP, self._target, body))
 
     def sign(self, algorithm: str, digest: bytes) -> SignResult:
         """Sign a digest.
@@ -199,22 +213,36 @@ class CryptoVerbs(KeyUse):
 
         self._ground.door.read(KEY_VERIFY, self._target, body)
 
-    def verify_many(self, algorithm: str, digests: Iterable[bytes], signatures: Iterable[bytes]) -> None:
+    def verify_many(
+        self,
+        algorithm: str,
+        digests: Iterable[bytes],
+        signatures: Iterable[bytes],
+        *,
+        failed: list[int] | None = None,
+    ) -> None:
         """Check many signatures as one operation; returns nothing if all are good.
 
+        Args:
+            algorithm: as for `sign`.
+            digests: what was signed.
+            signatures: as many as digests.
+            failed: a list to which the index of every signature that is not good is added: whoever hands one in has to
+                look at it. The event is a success whose details say how many failed.
+
         Raises:
-            InvalidSignature: one is not; the sentence names the first.
+            InvalidSignature: one is not; the sentence names the first. Not if there is `failed`.
             BadParameter, KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `decrypt`.
         """
-        packed, signed = Packed.of(digests), Packed.of(signatures)
+        packed, signed, outcome = Packed.of(digests), Packed.of(signatures), Outcome(failed)
 
         def body(call: Call, records: Records) -> None:
             _, loaded = self._find(call, records, "verify")
             call.count, call.details = len(packed), {"algorithm": algorithm}
-            bad = bulk.verify_many(loaded.material, algorithm, packed, signed)
-            if bad:
+            wrong = bulk.verify_many(loaded.material, algorithm, packed, signed)
+            if outcome.is_error(call, wrong):
                 raise InvalidSignature(
-                    f"{len(bad)} of {len(packed)} signatures are not good, the first is number {bad[0]}"
+                    f"{len(wrong)} of {len(packed)} signatures are not good, the first is number {wrong[0]}"
                 )
 
-        self._ground.door.read(KEY_VERIFY, self._target, body)
+        outcome.told(self._ground.door.read(KEY_VERIFY, self._target, body))

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from localvault.errors import BadParameter, DecryptionFailed, InvalidSignature
+from localvault.model.offsets import look_with
 from localvault.model.packed import Packed
 from localvault.native.fallback import KEY_SIZE, NONCE_SIZE, TAG_SIZE
 from localvault.native.levels import CHOSEN
+from localvault.native.offsets import look
 
 if TYPE_CHECKING or CHOSEN is None:
     from localvault.native.fallback import GcmKey, XaesBatch, XaesKey
@@ -43,6 +45,8 @@ __all__ = [
     "unwrap_many",
     "verify_many",
 ]
+
+look_with(look)  # from now on: `model` may not import this room
 
 
 def sign_many(sign: Callable[[memoryview], bytes], digests: Packed) -> Packed:

@@ -16,6 +16,7 @@ from localvault.native.core import ffi, lib
 
 VARIABLE: Final = "LOCALVAULT_NATIVE"
 OFF: Final = "off"
+FAILED: Final = "failed its self-test"
 
 
 class Level(NamedTuple):
@@ -36,7 +37,7 @@ class Level(NamedTuple):
 _STATES = {
     lib.LV_OK: "usable",
     lib.LV_NO_LEVEL: "not on this processor",
-    lib.LV_WRONG: "failed its self-test",
+    lib.LV_WRONG: FAILED,
 }
 
 
@@ -57,12 +58,14 @@ def choose(wanted: str | None) -> Level | None:
         BadParameter: there is no such level, or it cannot be used here.
     """
     offered = levels()
+    # Results are written into fresh bytes in place (see `xaes`), which is sound where CPython made them.
+    is_cpython = sys.implementation.name == "cpython"
     if wanted == OFF:
         return None
     if not wanted:
-        # Results are written into fresh bytes in place (see `xaes`), which is sound where CPython made them.
-        usable = [level for level in offered if level.usable and sys.implementation.name == "cpython"]
-        return usable[0] if usable else None
+        return next((level for level in offered if level.usable and is_cpython), None)
+    if not is_cpython:
+        raise BadParameter(f"{VARIABLE}={wanted}: the core's levels need CPython", hint=f"unset {VARIABLE}")
     for level in offered:
         if level.name == wanted and level.usable:
             return level

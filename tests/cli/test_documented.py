@@ -172,6 +172,7 @@ GIVEN = {
     "agenda run": "",
     "import-env": "env",
     "export-env": "--all",
+    "doctor": "",
     "completion": "bash",
 }
 LISTS = re.compile(r"(slot |secret |key |agenda )(list|list-deleted|versions|run)|audit events|check")
@@ -199,6 +200,7 @@ FIELDS = {
     "audit verify": "size root",
     "import-env": "created updated unchanged without_value",
     "export-env": "LIVE",
+    "doctor": "version cpu levels states level reason threads mlock_limit memory problems",
     "completion": "shell script",
 }
 # These write nothing themselves.
@@ -299,7 +301,7 @@ def test_an_error_is_json_too(found: Found, folder: Path, capfd: pytest.CaptureF
     """A wrong option, and a vault that is not there, are one object with code, message and hint on standard error."""
     given = GIVEN.get(found.words, "--all -- true")
     for more, codes in (("--no-such-option", {2}), ("--vault nowhere", {2, 10})):
-        if (more, found.words) in {("--vault nowhere", "completion"), ("--vault nowhere", "init")}:
+        if (more, found.words) in {("--vault nowhere", words) for words in ("completion", "doctor", "init")}:
             continue  # need no vault
         code, out, err = _json(f"{found.words} {more} {given}".replace("SLOT", "00" * 16), capfd)
         assert (code in codes, out) == (True, ""), (code, out, err)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _seal, _open = lib.lv_xaes_seal, lib.lv_xaes_open  # looked up once, for the hot path
 _gcm_seal = lib.lv_gcm_seal
 _OK = lib.LV_OK
+_ALIGNMENT = 8  # bytes, of an offset
 DIGEST_SIZE = lib.LV_DIGEST_SIZE
 _SIZE_MAX = lib.LV_GCM_SIZE_MAX
 _TOO_LONG = "a plaintext can have no more than 64 GiB less 32 bytes; cut it up"
@@ -76,7 +77,11 @@ def size_of(data: Buffer) -> int:
 
 def numbers(offsets: array[int] | memoryview) -> FFI.CData:
     """Return what C reads or writes offsets through: for an argument, as `view`."""
-    return ffi.from_buffer("int64_t[]", offsets)
+    window = ffi.from_buffer("int64_t[]", offsets)
+    if int(ffi.cast("uintptr_t", window)) % _ALIGNMENT == 0:
+        return window
+    # What a caller cut out of some bytes may begin anywhere, and C's numbers may not.
+    return ffi.from_buffer("int64_t[]", array("q", bytes(offsets)))
 
 
 def failed(status: int, made_after: int) -> NoReturn:

@@ -27,6 +27,13 @@ class _Lib:
     LV_RSA_TOGETHER: int
     LV_MIXED: int
     LV_BACK: int
+    LV_FRAME_HEAD_SIZE: int
+    LV_FRAME_MAX: int
+    LV_SALT_SIZE: int
+    LV_SALTS_MAX: int
+    LV_ENTRY_MIN: int
+    LV_ENTRY_ROOM: int
+    LV_TREE_LEVELS: int
     LV_SMALL_MAX: int
 
     def lv_init(self) -> int: ...
@@ -195,6 +202,53 @@ class _Lib:
     def lv_threads_set(self, count: int) -> int: ...
     def lv_threads(self) -> int: ...
     def lv_offsets_stride(self, offsets: FFI.CData, count: int) -> int: ...
+    def lv_frame_seal(
+        self, gcm: FFI.CData, number: int, in_: FFI.CData | bytes, size: int, out: FFI.CData | bytes
+    ) -> int: ...
+    def lv_frames_open(
+        self,
+        gcm: FFI.CData,
+        number: int,
+        chunk: FFI.CData | bytes,
+        size: int,
+        limit: int,
+        out: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: FFI.CData,
+    ) -> int: ...
+    def lv_leaves_make(
+        self,
+        fields: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        first: int,
+        process: FFI.CData | bytes,
+        process_size: int,
+        writes: FFI.CData | bytes,
+        writes_size: int,
+        salts: FFI.CData | bytes,
+        salts_size: FFI.CData,
+        leaves: FFI.CData | bytes,
+        entries: FFI.CData | bytes,
+        entry_offsets: FFI.CData,
+    ) -> int: ...
+    def lv_leaves_of_run(
+        self,
+        run: FFI.CData | bytes,
+        size: int,
+        last: int,
+        leaves: FFI.CData | bytes,
+        writes: FFI.CData,
+    ) -> int: ...
+    def lv_tree_extend(
+        self,
+        size: int,
+        frontier: FFI.CData | bytes,
+        leaves: FFI.CData | bytes,
+        count: int,
+        level: int,
+        nodes: FFI.CData | bytes,
+    ) -> int: ...
     def lv_wipe(self, bytes: FFI.CData, length: int) -> None: ...
     def lv_equal(self, a: FFI.CData, b: FFI.CData, length: int) -> int: ...
     def lv_pages_sound(

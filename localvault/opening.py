@@ -165,7 +165,7 @@ def _furnish(txn: WriteTxn, header: Header, master: MasterKey, settings: Setting
         fields: Fields = (now, VAULT_CREATE.name, OWNER, "/", None, "Success", None, 0, None, 1, None)
         sealer = scopes.sealer(JOURNAL_SCOPE)
         pen = Pen(txn, Heads(sealer), sealer.batch())
-        pen.add(pack_fields(fields), fields, this_process(), writes)
+        pen.add(pack_fields(fields), this_process(), writes)
         pen.finish()
     finally:
         scopes.wipe()

@@ -227,6 +227,57 @@ enum lv_stride {
 
 /* Looks at count + 1 offsets, `count` being 1 or more: the length that all records have, or one of the above. */
 LV_MUST_CHECK LV_NONNULL int64_t lv_offsets_stride(const int64_t *offsets, size_t count);
+/* ---- journal ----------------------------------------------------------------------------------------------------
+ *
+ * Spools and the tree over events: docs/format.md sections 7 and 8 have the forms, which are final. Whatever the bytes are,
+ * nothing outside of them is read. */
+#define LV_FRAME_HEAD_SIZE 12
+/* Bytes of ciphertext and tag that a frame can have. */
+#define LV_FRAME_MAX 65536
+
+/* The whole frame of `size` bytes at `in`: length, `number`, ciphertext and tag, 28 bytes more, to `out`. The number is the
+ * nonce: under one key the caller uses it once. LV_OK, LV_NO_KEY, LV_TOO_LONG or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_frame_seal(const lv_gcm *gcm, uint64_t number, const uint8_t *in, size_t size, uint8_t *out);
+
+/* Opens the frames that `chunk` begins with, the first being `number`, the next one more, and so on: up to `limit` of them,
+ * and up to the first that is not all there, has another number or does not open. How many were opened goes to *count; the
+ * plaintext of frame i to `out`, offsets[i] up to offsets[i + 1], and it began in the chunk at offsets[i] + 28 * i. `out` has
+ * room for `size` bytes, `offsets` for one more than a frame for each 28 bytes, or than `limit`; what no offset tells of is
+ * zero or untouched. LV_OK, LV_NO_KEY or LV_NO_MEMORY. */
+LV_MUST_CHECK LV_NONNULL int lv_frames_open(const lv_gcm *gcm, uint64_t number, const uint8_t *chunk, size_t size,
+                                            size_t limit, uint8_t *out, int64_t *offsets, size_t *count);
+
+/* Bytes of salt for each identifying field, of which an event has up to LV_SALTS_MAX; the bytes of the shortest entry. */
+#define LV_SALT_SIZE 16
+#define LV_SALTS_MAX 7
+#define LV_ENTRY_MIN 65
+
+/* The leaf hashes (32 bytes each) and stored entries of events with the numbers `first`, `first` + 1, … Event i's packed
+ * fields are fields[offsets[i]] up to fields[offsets[i + 1]]; `process` is packed text; `writes` are every event's, NULL
+ * where nothing was written. Each takes its salts from `salts`, 16 bytes for each identifying field it has. Entry i goes to
+ * entries[entry_offsets[i]]; there must be room for all fields and, each time, the process, the writes and LV_ENTRY_ROOM.
+ *
+ * Returns how many there are before the first event that has not the exact form, or that the salts do not suffice for; of
+ * *salts_size, in the end, those that were taken. */
+#define LV_ENTRY_ROOM 128
+LV_MUST_CHECK size_t lv_leaves_make(const uint8_t *fields, const int64_t *offsets, size_t count, uint64_t first,
+                                    const uint8_t *process, size_t process_size, const uint8_t *writes,
+                                    size_t writes_size, const uint8_t *salts, size_t *salts_size, uint8_t *leaves,
+                                    uint8_t *entries, int64_t *entry_offsets);
+
+/* The leaf hashes of a stored run whose last event is number `last`, and where in it each event's writes begin and end (-1
+ * twice if there are none). Room for a hash and two numbers is needed for each LV_ENTRY_MIN bytes. Returns how many events it has,
+ * or 0 if anything is not in the exact form. */
+LV_MUST_CHECK LV_NONNULL size_t lv_leaves_of_run(const uint8_t *run, size_t size, uint64_t last, uint8_t *leaves,
+                                                 int64_t *writes);
+
+/* Adds `count` leaf hashes to a tree of `size` leaves (together below 2^64) given by its frontier: a hash for each bit set in
+ * the size, the largest subtree's first. `frontier` has room for LV_TREE_LEVELS hashes and becomes that of the larger tree;
+ * `leaves` are used up. The nodes this completes on `level` (at least 1) go to `nodes`, then those one level higher, and so
+ * on, each level's from left to right: at most count / 2^(level - 1) + LV_TREE_LEVELS. Returns how many. */
+#define LV_TREE_LEVELS 64
+LV_MUST_CHECK LV_NONNULL size_t lv_tree_extend(uint64_t size, uint8_t *frontier, uint8_t *leaves, size_t count,
+                                               uint32_t level, uint8_t *nodes);
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 

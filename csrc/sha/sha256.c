@@ -4,7 +4,7 @@
 
 static void compress(uint32_t state[8], const uint8_t block[LV_SHA_BLOCK])
 {
-    lv_sha256_portable(state, block, 1);
+    lv_sha256_portable.one(state, block, 1);
 }
 
 const struct lv_sha lv_sha_256 = {

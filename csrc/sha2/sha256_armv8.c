@@ -1,5 +1,6 @@
 /* SHA-256 with the cryptographic extensions of 64-bit ARM: four rounds an instruction (ARM DDI 0487, SHA256H). */
 #include "sha2/sha256.h"
+#include "core/cpu.h"
 
 #if defined(__aarch64__)
 
@@ -11,7 +12,7 @@
 
 #include <arm_neon.h>
 
-void lv_sha256_armv8(uint32_t state[8], const uint8_t *blocks, size_t count)
+static void compress(uint32_t state[8], const uint8_t *blocks, size_t count)
 {
     uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
     for (; count > 0; count--, blocks += LV_SHA256_BLOCK) {
@@ -33,6 +34,15 @@ void lv_sha256_armv8(uint32_t state[8], const uint8_t *blocks, size_t count)
     vst1q_u32(state, abcd);
     vst1q_u32(state + 4, efgh);
 }
+
+/* Not interleaved: nobody has measured that it would be worth it. */
+static void compress_two(uint32_t one[8], const uint8_t *ones, uint32_t other[8], const uint8_t *others, size_t count)
+{
+    compress(one, ones, count);
+    compress(other, others, count);
+}
+
+const struct lv_sha256_way lv_sha256_armv8 = {"armv8", LV_CPU_ARM_SHA2, compress, compress_two};
 
 #if defined(__clang__)
 #pragma clang attribute pop

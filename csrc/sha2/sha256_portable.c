@@ -33,7 +33,7 @@ static void schedule(uint32_t words[64], const uint8_t *block)
     }
 }
 
-void lv_sha256_portable(uint32_t state[8], const uint8_t *blocks, size_t count)
+static void compress(uint32_t state[8], const uint8_t *blocks, size_t count)
 {
     uint32_t words[64], s[8];
     for (; count > 0; count--, blocks += LV_SHA256_BLOCK) {
@@ -60,3 +60,11 @@ void lv_sha256_portable(uint32_t state[8], const uint8_t *blocks, size_t count)
     lv_wipe(words, sizeof words);
     lv_wipe(s, sizeof s);
 }
+
+static void compress_two(uint32_t one[8], const uint8_t *ones, uint32_t other[8], const uint8_t *others, size_t count)
+{
+    compress(one, ones, count);
+    compress(other, others, count);
+}
+
+const struct lv_sha256_way lv_sha256_portable = {"portable", 0, compress, compress_two};

@@ -1,8 +1,9 @@
 """Recomputes the whole journal from its events and compares it with everything that was stored about it.
 
-Relies on `leaf`, `tree`, `entry` and `head`. Promises: goes on past what is wrong and names every place; finds any
-event changed, removed, moved, repeated or added by who has no key, and events that are authentic but not of this
-history (from another copy of the vault), down to the subtree of 256 they stand in.
+Relies on `leaf`, `tree`, `entry` and `head`, and for whole runs on the core, which makes the same leaves. Promises:
+goes on past what is wrong and names every place; finds any event changed, removed, moved, repeated or added by who has
+no key, and events that are authentic but not of this history (from another copy of the vault), down to the subtree of
+256 they stand in.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from localvault.journal.frames import ID
 from localvault.journal.head import HEAD_KEY, JOURNAL, TREE, unpack_head
 from localvault.journal.leaf import encode, leaf_hash
 from localvault.journal.pen import node_key
-from localvault.journal.tree import TILE, Node, Tree
+from localvault.journal.tree import HASH, TILE, Node, Tree
 from localvault.model.problem import Problem
+from localvault.native.leaves import Run, leaves_of_run
 from localvault.sealing.record import RecordSealer
 from localvault.store.protocol import ReadTxn
 
 DIGEST = 16
+_RUNS_AT_ONCE = 64  # whose leaves the tree gets in one go
 Digests: TypeAlias = dict[tuple[int, bytes], bytes | None]
 """By table and key, the digest of the record last written there, or None where it was removed."""
 
@@ -56,11 +59,13 @@ class Audit:
         """What the mutations walked so far say of every record."""
         self._whole = True
         self._next = 0
+        self._waiting: list[bytes] = []  # leaves that the tree is still to get, a run's together
 
     def walk(self) -> Iterator[Problem]:
         """Yield everything that is wrong, the first bad event first."""
         for key, record in self._txn.scan(JOURNAL):
             yield from self._run(key, record)
+        yield from self._grow()
         yield from self._head()
         yield from self._rest()
 
@@ -69,36 +74,71 @@ class Audit:
         try:
             if len(key) != 8:
                 raise ValueError("not the key of a run")
-            entries = list(unpack_run(last, self._sealer.open(JOURNAL, key, record)))
+            plaintext = self._sealer.open(JOURNAL, key, record)
+            run = leaves_of_run(plaintext, last)
+            entries = [] if run else list(unpack_run(last, plaintext))
         except (Tampered, NewerFormat, ValueError, TypeError):
+            yield from self._grow()
             self._whole = False
             yield _events(self._next, last, "altered, or not of this vault")
             self._next = max(self._next, last + 1)
             return
-        first = entries[0].sequence
+        first = last + 1 - (run.count if run else len(entries))
         if first != self._next:
+            yield from self._grow()
             self._whole = False
             yield _events(
                 *((self._next, first - 1, "missing") if first > self._next else (first, last, "there twice"))
             )
         self._next = last + 1
-        for entry in entries:
+        if run and self._enter(run):
+            self._waiting.append(run.leaves)
+            if len(self._waiting) >= _RUNS_AT_ONCE:
+                yield from self._grow()
+            return
+        for entry in entries or unpack_run(last, plaintext):
             yield from self._entry(entry)
+
+    def _enter(self, run: Run) -> bool:
+        """Enter all writes of a run, or, if one of them does not come out even, none."""
+        found: Digests = {}
+        try:
+            for writes in run.writes:
+                read_writes(writes, found)
+        except ValueError:
+            return False
+        self.digests.update(found)
+        return True
 
     def _entry(self, entry: Entry) -> Iterator[Problem]:
         sequence, fields, process, salts, writes = entry
+        yield from self._grow()
         try:
-            self.tree.append(leaf_hash(encode(sequence, fields, process, writes, salts)))
+            self._waiting.append(leaf_hash(encode(sequence, fields, process, writes, salts)))
             if writes is not None:
                 read_writes(writes, self.digests)
         except ValueError:
             self._whole = False
             yield _events(sequence, sequence, "not in a form that can be checked")
-        if self._whole:
-            for node in self.tree.completed:
-                yield from self._node(node)
-            yield from self._grown_from_noted()
-        self.tree.completed.clear()
+        yield from self._grow()
+
+    def _grow(self) -> Iterator[Problem]:
+        """Add the leaves that wait to the tree, and compare what that completes with what is stored.
+
+        To be called before anything else is told, so that problems come in the order of their events.
+        """
+        leaves = b"".join(self._waiting)
+        self._waiting.clear()
+        # Where the noted head is one of the sizes passed, growing halts there.
+        left = 0 if self._noted is None else self._noted.size - self.tree.size
+        halt = left * HASH if 0 < left * HASH < len(leaves) else len(leaves)
+        for part in filter(None, (leaves[:halt], leaves[halt:])):
+            self.tree.extend(part)
+            if self._whole:
+                for node in self.tree.completed:
+                    yield from self._node(node)
+                yield from self._grown_from_noted()
+            self.tree.completed.clear()
 
     def _grown_from_noted(self) -> Iterator[Problem]:
         noted = self._noted

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgpack
 
@@ -24,6 +24,11 @@ from localvault.model.event import Event
 
 RUN_BYTES = 1700  # with the seal around it, a little below where the store begins to cut values in pieces
 FIELDS_BYTES = 16_384  # the longest fields; what is longer is a caller's mistake and is told in short
+_FEW, _SHORT, _REMEMBERED = (
+    2,
+    200,
+    256,
+)  # items and characters of details worth remembering, and how many of them
 _CLIPPED = 1024  # characters kept of each text then
 
 _packer = msgpack.Packer(autoreset=True)
@@ -81,7 +86,29 @@ def with_text(fields: Fields) -> Fields:
         TypeError, ValueError: something in details that JSON does not have.
     """
     details = fields[10]
-    return (*fields[:10], text_of(details)) if isinstance(details, dict) else fields
+    return (*fields[:10], _text(details)) if isinstance(details, dict) else fields
+
+
+_texts: dict[tuple[tuple[str, str], ...], str] = {}
+
+
+def _text(details: dict[str, Any]) -> str:
+    """Return `text_of(details)`, remembered for the few small ones that every other operation tells."""
+    if len(details) > _FEW:
+        return text_of(details)
+    items = tuple(details.items())
+    for name, value in items:
+        # Text alone: 1, 1.0 and True are equal and have texts of their own.
+        if type(name) is not str or type(value) is not str:
+            return text_of(details)
+    text = _texts.get(items)
+    if text is None:
+        text = text_of(details)
+        if len(text) <= _SHORT:
+            if len(_texts) >= _REMEMBERED:
+                _texts.clear()
+            _texts[items] = text
+    return text
 
 
 def pack_fields(fields: Fields) -> bytes:
@@ -123,8 +150,13 @@ def pack_entry(packed_fields: bytes, packed_process: bytes, salts: bytes, writes
 
 def pack_run(entries: list[bytes]) -> bytes:
     """Return the run of these entries."""
-    head: bytes = _packer.pack_array_header(len(entries))
-    return head + b"".join(entries)
+    return run_of(len(entries), b"".join(entries))
+
+
+def run_of(count: int, entries: bytes) -> bytes:
+    """Return the run of `count` entries that stand one after another."""
+    head: bytes = _packer.pack_array_header(count)
+    return head + entries
 
 
 def unpack_run(last: int, plaintext: bytes) -> Iterator[Entry]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 from localvault.errors import Tampered
-from localvault.journal.entry import pack_fields, unpack_fields
+from localvault.journal.entry import pack_fields
 from localvault.journal.frames import START, Beginning, Mark, Position, Reading, SpoolFile, id_of
 from localvault.journal.head import TREE
 from localvault.journal.leaf import Fields
@@ -184,17 +184,14 @@ class Spools:
     ) -> Reading:
         """Fold the frames from `position` up to the byte `end` or the frame `number`, and record how far it went."""
         reading = Reading(file, position, end)
-        reached = position
-        for packed in reading.frames(number - position.number):
-            try:
-                pen.add(packed, unpack_fields(packed), process)
-            except (ValueError, TypeError):
+        for frames, begin in reading.batches(number - position.number):
+            added = pen.add_many(frames, process)
+            if added < frames.count:
                 # Authentic and yet no event: a mistake of the version that wrote it. Kept for people to look at.
-                reading.position, reading.flawed = reached, True
+                reading.position, reading.flawed = begin.past(frames, added), True
                 break
-            reached = reading.position
-        if reached > position:
-            pen.put(_PREFIX + file.spool_id, Mark(reached).pack())
+        if reading.position > position:
+            pen.put(_PREFIX + file.spool_id, Mark(reading.position).pack())
         return reading
 
     def _report(self, pen: Pen, file: SpoolFile, reading: Reading) -> None:
@@ -203,7 +200,7 @@ class Spools:
         details = f'{{"offset":{position.offset},"spool":"{file.spool_id.hex()}"}}'
         outcome = (FAILURE, Tampered.code, 0, None, 1, details)
         fields: Fields = (self._clock(), OPERATION, PRINCIPAL, TARGET, None, *outcome)
-        pen.add(pack_fields(fields), fields, self._spool.process)
+        pen.add(pack_fields(fields), self._spool.process)
         pen.put(_PREFIX + file.spool_id, Mark(position, flawed=True).pack())
 
     def _bury(self, spool_id: bytes, mark: Mark) -> None:

@@ -18,20 +18,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from struct import Struct
 from typing import NamedTuple, cast
 
 from localvault.errors import DecryptionFailed
 from localvault.journal.entry import pack, unpack
-from localvault.native.frame import TAG_SIZE, FrameKey
+from localvault.native.frame import FRAME, FRAME_BYTES, TAG_SIZE, FrameKey, Frames
 from localvault.native.memory import Locked
 from localvault.sealing.hkdf import expand
 
 MAGIC = b"lvspool1"
 ID = 16
 HEADER = len(MAGIC) + 4 + ID
-FRAME = Struct(">IQ")
-FRAME_BYTES = 65_536  # the longest ciphertext
 _READ = 1 << 20
 
 
@@ -40,6 +37,10 @@ class Position(NamedTuple):
 
     offset: int
     number: int
+
+    def past(self, frames: Frames, count: int) -> Position:
+        """Return where the first `count` of the frames that begin here end."""
+        return Position(self.offset + frames.taken(count), self.number + count)
 
 
 START = Position(HEADER, 0)
@@ -243,31 +244,37 @@ class Reading:
 
     def frames(self, limit: int) -> Iterator[bytes]:
         """Yield the plaintexts of at most `limit` frames, moving `position` past each."""
-        key, (offset, number) = self._file.key, self.position
-        chunk, base, done = b"", offset, 0
-        while done < limit and offset < self._end:
-            frame = chunk[offset - base : offset - base + FRAME.size]
-            size = FRAME.unpack(frame)[0] if len(frame) == FRAME.size else 0
-            stop = offset - base + FRAME.size + size
-            if len(frame) < FRAME.size or (stop > len(chunk) and TAG_SIZE <= size <= FRAME_BYTES):
-                # No whole frame in hand: read on from its beginning, once.
-                if chunk and base == offset:
-                    self.flawed = self._belied(chunk, number)
-                    return
-                chunk, base = os.pread(self._file.descriptor, min(_READ, self._end - offset), offset), offset
-                if len(chunk) < FRAME.size:
-                    return
-                continue
-            try:
-                if FRAME.unpack(frame) != (size, number) or not TAG_SIZE <= size <= FRAME_BYTES:
-                    raise DecryptionFailed("not the next frame")
-                plaintext = key.open(number, chunk[stop - size : stop])
-            except DecryptionFailed:
-                self.flawed = not self._blank(offset)
+        for frames, begin in self.batches(limit):
+            for index, plaintext in enumerate(frames, 1):
+                self.position = begin.past(frames, index)
+                yield plaintext
+
+    def batches(self, limit: int) -> Iterator[tuple[Frames, Position]]:
+        """Yield frames as they come out of the file, at most `limit` of them, and where the first began.
+
+        `position` is behind the last of them.
+        """
+        done = 0
+        while done < limit and self.position.offset < self._end:
+            begin = self.position
+            chunk = os.pread(self._file.descriptor, min(_READ, self._end - begin.offset), begin.offset)
+            frames = self._file.key.open_frames(begin.number, chunk, limit - done)
+            if not frames.count:
+                self.flawed = self._is_flaw(chunk, begin)
                 return
-            offset, number, done = base + stop, number + 1, done + 1
-            self.position = Position(offset, number)
-            yield plaintext
+            done += frames.count
+            self.position = begin.past(frames, frames.count)
+            yield frames, begin
+
+    def _is_flaw(self, chunk: bytes, begin: Position) -> bool:
+        """Whether bytes that do not begin with the next frame are anything but a torn end."""
+        if len(chunk) < FRAME.size:
+            return False
+        size, _number = FRAME.unpack_from(chunk)
+        # As much was read as the longest frame takes, so one that is not whole is not whole in the file.
+        if FRAME.size + size > len(chunk) and TAG_SIZE <= size <= FRAME_BYTES:
+            return self._belied(chunk, begin.number)
+        return not self._blank(begin.offset)
 
     def _belied(self, rest: bytes, number: int) -> bool:
         """Whether `rest`, which begins with a longer frame than it holds, shows that the frame's length was altered.

@@ -93,10 +93,10 @@ class Journal:
         fields = with_text(fields)
         gathering = self._gathering
         if gathering is not None and gathering[1] is txn:
-            gathering[2].add(pack_fields(fields), fields, self._spool.process, writes)
+            gathering[2].add(pack_fields(fields), self._spool.process, writes)
             return
         pen = self._begin(txn)
-        pen.add(pack_fields(fields), fields, self._spool.process, writes)
+        pen.add(pack_fields(fields), self._spool.process, writes)
         pen.finish()
 
     @contextmanager

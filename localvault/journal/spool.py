@@ -22,7 +22,6 @@ import msgpack
 from localvault.errors import JournalUnavailable
 from localvault.journal.entry import FIELDS_BYTES, pack_fields, with_text
 from localvault.journal.frames import (
-    FRAME,
     ID,
     START,
     Beginning,
@@ -113,8 +112,7 @@ class Spool:
             number = file.number
             # The number is the nonce. It is new: this process alone appends to the file, the file's key is its own, a
             # forked child has lost both, and after a write that failed no frame follows in this file (see `_undo`).
-            sealed = file.key.seal(number, packed)
-            frame = FRAME.pack(len(sealed), number) + sealed
+            frame = file.key.seal_frame(number, packed)
             try:
                 written = os.write(file.descriptor, frame)
                 if self._durable:
@@ -255,8 +253,8 @@ class Spool:
         os.fchmod(file.descriptor, 0o600)  # whatever the umask took away
         # Later than the one before whatever the clock says: files of one process are folded in this order.
         self._begun = max(self._clock(), self._begun + 1)
-        first = file.key.seal(0, Beginning(self._begun, self.process, START).pack())
-        header = self.keys.header(file.spool_id) + FRAME.pack(len(first), 0) + first
+        first = file.key.seal_frame(0, Beginning(self._begun, self.process, START).pack())
+        header = self.keys.header(file.spool_id) + first
         if os.write(file.descriptor, header) != len(header):
             raise OSError("no space left")
         if self._durable:

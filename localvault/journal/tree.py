@@ -1,8 +1,8 @@
 """The Merkle tree over the leaves, one leaf after another.
 
-Source: RFC 6962 section 2.1. Relies on SHA-256. Promises: `Tree` needs only the roots of the complete subtrees it has
-(the frontier, 32 bytes for each bit set in the size), and says which nodes each leaf completed, so that storing them
-serves every later proof.
+Source: RFC 6962 section 2.1. Relies on SHA-256, for many leaves on the core. Promises: `Tree` needs only the roots of
+the complete subtrees it has (the frontier, 32 bytes for each bit set in the size), and says which nodes each leaf
+completed, so that storing them serves every later proof.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
+
+from localvault.native.leaves import extend_tree
 
 HASH = 32
 TILE = 8  # nodes are stored from this level up: a subtree of 2^8 leaves is recomputed from its events
@@ -56,6 +58,18 @@ class Tree:
         frontier.append(root)
         self.size += 1
 
+    def extend(self, leaves: bytes) -> None:
+        """Add many leaves by their hashes, 32 bytes each, as `append` adds one."""
+        grown = extend_tree(self.size, self.frontier, leaves, TILE)
+        if grown is None:
+            for at in range(0, len(leaves), HASH):
+                self.append(leaves[at : at + HASH])
+            return
+        before, self.size = self.size, self.size + len(leaves) // HASH
+        self.frontier, hashes = grown
+        if hashes:
+            self.completed += _placed(before, self.size, hashes)
+
     def root(self) -> bytes:
         """Return the root over all leaves (RFC 6962: MTH); of none, the hash of nothing."""
         if not self.frontier:
@@ -68,3 +82,17 @@ class Tree:
     def copy(self) -> Tree:
         """Return a tree that grows on its own from here, with nothing completed yet."""
         return Tree(self.size, self.frontier)
+
+
+def _placed(before: int, size: int, hashes: list[bytes]) -> list[Node]:
+    """Return the nodes that growing from `before` leaves to `size` completed, in the order `append` completes them.
+
+    `hashes` are theirs, level by level.
+    """
+    places = [
+        (level, place)
+        for level in range(TILE, size.bit_length())
+        for place in range(before >> level, size >> level)
+    ]
+    nodes = [Node(*place, node) for place, node in zip(places, hashes, strict=True)]
+    return sorted(nodes, key=lambda node: ((node.place + 1) << node.level, node.level))

@@ -24,7 +24,7 @@ _LEVEL = -1 if CHOSEN is None else CHOSEN.number
 class GcmKey(Hidden):
     """An AES-GCM key of 128, 192 or 256 bits; as `fallback.GcmKey`, whose docstrings say what holds."""
 
-    __slots__ = ("__weakref__", "_forks", "_handle")
+    __slots__ = ("__weakref__", "_forks", "handle")
 
     def __init__(self, key: Locked) -> None:
         if len(key) not in GCM_KEY_SIZES:
@@ -34,7 +34,7 @@ class GcmKey(Hidden):
         status = lib.lv_gcm_new(_LEVEL, view(key.view()), len(key), made)
         if status != _OK:
             failed(status, self._forks)
-        self._handle: Any = ffi.gc(made[0], lib.lv_gcm_free)
+        self.handle: Any = ffi.gc(made[0], lib.lv_gcm_free)
 
     def seal(self, nonce: bytes, plaintext: Buffer, aad: bytes = b"") -> bytes:
         """As `fallback.GcmKey.seal`; up to 64 GiB less 32 bytes."""
@@ -42,7 +42,7 @@ class GcmKey(Hidden):
             raise BadParameter(f"the nonce has {GCM_NONCE_SIZE} bytes, not {len(nonce)}")
         size = size_of(plaintext)
         out = bytes(size + TAG_SIZE)  # written in place: see `xaes`
-        status = _seal(self._handle, nonce, aad, len(aad), view(plaintext), size, out)
+        status = _seal(self.handle, nonce, aad, len(aad), view(plaintext), size, out)
         if status != _OK:
             failed(status, self._forks)
         return out
@@ -55,7 +55,7 @@ class GcmKey(Hidden):
         if size < 2:
             return self._open_short(nonce, sealed, size, aad)
         out = bytes(size)
-        status = _open(self._handle, nonce, aad, len(aad), view(sealed), size, out)
+        status = _open(self.handle, nonce, aad, len(aad), view(sealed), size, out)
         if status != _OK:
             failed(status, self._forks)
         return out
@@ -64,16 +64,21 @@ class GcmKey(Hidden):
         if size < 0:
             self._refuse_short(nonce)
         out = bytearray(size)
-        status = _open(self._handle, nonce, aad, len(aad), view(sealed), size, view(out))
+        status = _open(self.handle, nonce, aad, len(aad), view(sealed), size, view(out))
         if status != _OK:
             failed(status, self._forks)
         return bytes(out)
 
     def _refuse_short(self, nonce: bytes) -> NoReturn:
         """Raise for what has not even a tag; that the key is gone is told first."""
-        status = _open(self._handle, nonce, b"", 0, bytes(TAG_SIZE), 0, view(bytearray()))
+        status = _open(self.handle, nonce, b"", 0, bytes(TAG_SIZE), 0, view(bytearray()))
         failed(lib.LV_WRONG if status == _OK else status, self._forks)
+
+    def check(self, status: int) -> None:
+        """Raise the error that a status of the core stands for, unless it is LV_OK."""
+        if status != _OK:
+            failed(status, self._forks)
 
     def wipe(self) -> None:
         """As `fallback.GcmKey.wipe`."""
-        self._handle = GONE_GCM
+        self.handle = GONE_GCM

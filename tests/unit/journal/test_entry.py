@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localvault.journal import entry
 from localvault.journal.entry import (
     FIELDS_BYTES,
     Entry,
@@ -20,7 +21,7 @@ from localvault.journal.entry import (
     unpack_run,
     with_text,
 )
-from localvault.journal.leaf import Fields
+from localvault.journal.leaf import Fields, text_of
 
 NUMBERS = st.integers(-(2**63), 2**63)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -127,10 +128,38 @@ def test_details_become_text_once() -> None:
         with_text(fields(_10={"key": b"bytes"}))
 
 
+@given(
+    st.dictionaries(
+        st.text(max_size=3) | st.just("algorithm"), st.text(max_size=5) | st.integers(0, 1) | st.booleans()
+    )
+)
+def test_details_remembered_are_told_as_details_made(details: dict[str, Any]) -> None:
+    """What equals something told before, and is not the same, has its own text: 1 is not true."""
+    for told in (
+        details,
+        {"algorithm": "x"},
+        {"n": 1},
+        {"n": True},
+        {"n": 1.0},
+        {"n": "1"},
+        dict(reversed(details.items())),
+    ):
+        assert with_text(fields(_10=told))[10] == text_of(told)
+
+
+def test_few_details_are_remembered() -> None:
+    """However many different ones are told, and however long."""
+    for number in range(1000):
+        with_text(fields(_10={"name": str(number)}))
+        with_text(fields(_10={"name": "x" * 10_000 + str(number)}))
+    assert 0 < len(entry._texts) <= 256
+    assert all(len(text) <= 200 for text in entry._texts.values())
+
+
 def test_an_event_tells_everything() -> None:
     """Each field under its name, details as a dictionary, time as a date with its zone."""
-    entry = Entry(7, fields(_0=1_764_000_000_000_001, _10='{"n":1}'), "4242@boot", b"", None)
-    event = entry.event()
+    told = Entry(7, fields(_0=1_764_000_000_000_001, _10='{"n":1}'), "4242@boot", b"", None)
+    event = told.event()
     assert event.to_dict() == {
         "sequence": 7,
         "time": "2025-11-24T16:00:00.000001+00:00",

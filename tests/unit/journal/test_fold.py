@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from localvault.errors import StoreFull, Tampered
 from localvault.journal import fold as fold_module
+from localvault.journal.entry import pack_fields
 from localvault.journal.frames import FRAME, HEADER
 from localvault.journal.journal import Journal
 from localvault.store.protocol import WriteTxn
@@ -337,6 +338,24 @@ def test_an_authentic_frame_that_is_no_event_does_not_stop_the_journal(bench: Be
     journal.recover()
     assert numbers(journal, "9@dead") == [1]
     assert bench.spools()[0].endswith(".bad")
+    journal.verify()
+
+
+def test_an_event_in_a_longer_form_is_folded_with_the_others(bench: Bench) -> None:
+    """Another implementation may write a number in more bytes than it needs: it is the same event."""
+    spool = bench.spool("9@dead")
+    spool.append(fields(1))
+    ((file, _end),) = spool.files()
+    packed = pack_fields(fields(2))
+    assert packed[1] == 0xCF
+    longer = packed[:-2] + b"\xcd\x00\x01" + packed[-1:]
+    os.write(file.descriptor, file.key.seal_frame(2, longer) + file.key.seal_frame(3, pack_fields(fields(3))))
+    os.close(file.descriptor)
+    file.descriptor = os.open(os.devnull, os.O_RDONLY)
+    journal = bench.journal()
+    journal.recover()
+    assert numbers(journal) == [1, 2, 3]
+    assert bench.spools() == []
     journal.verify()
 
 

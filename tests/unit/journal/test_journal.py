@@ -520,3 +520,63 @@ def test_a_journal_whose_head_was_altered_takes_no_more(bench: Bench) -> None:
         journal.fold()
     with pytest.raises(Tampered):
         journal.head()
+
+
+def by_python(patch: pytest.MonkeyPatch) -> None:
+    """Leave everything to Python that the core does elsewhere."""
+    patch.setattr("localvault.journal.pen.AT_HAND", False)
+    patch.setattr("localvault.journal.audit.leaves_of_run", lambda _run, _last: None)
+    patch.setattr("localvault.journal.tree.extend_tree", lambda *_of: None)
+
+
+@pytest.mark.parametrize("python_writes", [False, True])
+def test_what_the_core_writes_python_proves_and_the_reverse(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, python_writes: bool
+) -> None:
+    """Over thousands of events of all kinds: the tree, the nodes and the runs are the same whoever makes them."""
+    texts: list[str | None] = [None, "é" * 20, "x" * 300, "y" * 2000]
+    journal = bench.journal("7@boot")
+    with monkeypatch.context() as patch:
+        if python_writes:
+            by_python(patch)
+        for number in range(1500):
+            told = fields(
+                number, version=texts[number % 2], correlation=texts[number // 7 % (3 + (number > 1400))]
+            )
+            journal.note(told)
+            if number % 400 == 399:
+                mutate(bench, journal, number)
+        journal.fold()
+    with monkeypatch.context() as patch:
+        if not python_writes:
+            by_python(patch)
+        head = journal.verify()
+        with bench.store.read() as txn:
+            assert list(journal.problems(txn)) == []
+            sizes = [len(record) for _key, record in txn.scan(5)]
+    assert head == journal.head()
+    assert head.size == 1503
+    assert [event.duration_us for event in journal.events() if event.operation == "SecretGet"] == list(
+        range(1500)
+    )
+    assert sum(size > 1700 + 48 + 3 for size in sizes) == sum(
+        number // 7 % 4 == 3 for number in range(1401, 1500)
+    )
+    assert sum(sizes) / len(sizes) > 1000
+
+
+@pytest.mark.parametrize("python", [False, True])
+@pytest.mark.parametrize("details", [{"slots": ["é" * 40] * 500}, {"n": "x" * 20_000}, None])
+def test_a_mutation_with_too_much_to_tell_is_told_in_short(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, python: bool, details: dict[str, Any] | None
+) -> None:
+    """And what is proved is what is stored, not what was cut off."""
+    if python:
+        by_python(monkeypatch)
+    journal = bench.journal()
+    target = "/secrets/db" if details else "/secrets/" + "x" * 20_000
+    told: Fields = (1, "SecretSet", "owner", target, None, "Success", None, 2, None, 1, details)
+    bench.store.transact(lambda txn: journal.append(txn, told, writes(b"key")))
+    journal.verify()
+    (event,) = journal.events()
+    assert event.details == {"clipped": True}

@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 CSRC := $(shell find csrc -type f ! -name '*.o')
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: setup demo test check bench fuzz soak fmt clean
+.PHONY: setup demo test check bench fuzz soak leak fmt clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.core $(VENV)/.extra-test $(VENV)/.extra-check
@@ -24,6 +24,8 @@ fuzz: $(VENV)/.core $(VENV)/.extra-test
 	$(PYTEST) -m fuzz $(ARGS)
 soak: $(VENV)/.core $(VENV)/.extra-test
 	$(PYTEST) -m soak --timeout 0 $(ARGS)
+leak: $(VENV)/.core $(VENV)/.extra-test
+	PYTHONPATH=. $(PYTHON) tests/native/leak/run.py $(ARGS)
 fmt: $(VENV)/.extra-check
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.native.test_native import HERE, build
+from tests.support.native import NATIVE, build
 
-PROGRAM = HERE / "test_journal.c"
 WAYS = {"x86_64": "shani", "aarch64": "armv8"}
 NO_KERNELS = 3
 
@@ -20,12 +19,7 @@ NO_KERNELS = 3
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, with sanitizers where the compiler has them."""
-    target = tmp_path_factory.mktemp("journal") / "program"
-    done = build("address", target, PROGRAM)
-    if done.returncode:
-        done = build("plain", target, PROGRAM)
-    assert done.returncode == 0, done.stderr
-    return target
+    return build([NATIVE / "test_journal.c"], "address", tmp_path_factory.mktemp("journal") / "program")
 
 
 def vectors() -> list[tuple[str, str]]:

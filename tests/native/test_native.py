@@ -3,98 +3,96 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from localvault.store.environment import DATA_FILE
+from tests.support.native import (
+    GCM_TESTS,
+    NATIVE,
+    POOR_PLATFORM,
+    SANITIZERS,
+    WIDE,
+    build,
+    build_gcm,
+    build_library,
+)
 from tests.support.stores import Pages, filled
+from tests.vectors.gcm_cases import packed
 
-HERE = Path(__file__).parent
-CSRC = HERE.parent.parent / "csrc"
-MEMORY_PROGRAM = HERE / "test_mem.c"
-POOL_PROGRAM = HERE / "test_pool.c"
-PAGES_PROGRAM = HERE / "test_pages.c"
-FLAGS = ["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-VARIANTS = {
-    "plain": [],
-    "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-    "thread": ["-fsanitize=thread"],
-    "poor-platform": [],
-}
-# The pool asks no more of a poor platform than a name for its threads.
-BUILT = {MEMORY_PROGRAM: list(VARIANTS), POOL_PROGRAM: ["plain", "address", "thread"]}
+MEM_VARIANTS = [*SANITIZERS, POOR_PLATFORM]
+# All that the plain variant has, the wide one has, too.
+GCM_VARIANTS = [WIDE, *(variant for variant in SANITIZERS if variant != "plain"), POOR_PLATFORM]
 
 
-def names(program: Path) -> list[str]:
-    """The promises that a program keeps or breaks."""
-    return re.findall(r"^    TEST\((\w+)\),$", program.read_text(encoding="utf-8"), re.MULTILINE)
+def names(*files: str) -> list[str]:
+    """The tests in C files, as their tables list them."""
+    texts = [(NATIVE / file).read_text(encoding="utf-8") for file in files]
+    return [name for text in texts for name in re.findall(r'^    (?:TEST\(|\{")(\w+)', text, re.MULTILINE)]
 
 
-CASES = [
-    pytest.param(program, variant, name, id=f"{variant}-{name}")
-    for program, variants in BUILT.items()
-    for variant in variants
-    for name in names(program)
-]
+MEM_NAMES = names("test_mem.c")
+POOL_NAMES = names("test_pool.c")
+GCM_NAMES = names(*GCM_TESTS)
 
 
-def sources(variant: str) -> list[Path]:
-    """The core's files, with a poorer operating system in the variant of that name."""
-    files = sorted(CSRC.rglob("*.c"))
-    if variant == "poor-platform":
-        return [file for file in files if not file.name.startswith("platform_")] + [HERE / "platform_poor.c"]
-    return files
+@pytest.fixture(scope="module", params=MEM_VARIANTS)
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program on locked memory in one variant."""
+    return build([NATIVE / "test_mem.c"], request.param, tmp_path_factory.mktemp("native") / request.param)
 
 
-def build(variant: str, target: Path, *program: Path | str) -> subprocess.CompletedProcess[str]:
-    """Compiles a program, its files or flags given, with the compiler that built this Python."""
-    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
-    includes = [f"-I{CSRC / 'include'}", f"-I{CSRC}"]
-    files = [str(file) for file in [*program, *sources(variant)]]
-    command = [*compiler, *FLAGS, *VARIANTS[variant], *includes, *files, "-o", str(target), "-lpthread"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module", params=list(SANITIZERS))
+def pool_program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program on the pool of threads in one variant."""
+    return build([NATIVE / "test_pool.c"], request.param, tmp_path_factory.mktemp("pool") / request.param)
+
+
+@pytest.fixture(scope="module", params=GCM_VARIANTS)
+def gcm_program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program on sealing in one variant."""
+    return build_gcm(request.param, tmp_path_factory.mktemp("gcm") / request.param)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Path]:
-    """A program in one variant; a compiler without that sanitizer's library builds it plain."""
-    folder = tmp_path_factory.mktemp("native")
-
-    @cache
-    def make(program: Path, variant: str) -> Path:
-        target = folder / f"{program.stem}-{variant}"
-        done = build(variant, target, program)
-        if done.returncode and variant in ("address", "thread"):
-            done = build("plain", target, program)
-        assert done.returncode == 0, done.stderr
-        return target
-
-    return make
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published cases in one file."""
+    path = tmp_path_factory.mktemp("vectors") / "gcm.bin"
+    path.write_bytes(packed())
+    return path
 
 
-@pytest.mark.parametrize(("program", "least"), [(MEMORY_PROGRAM, 14), (POOL_PROGRAM, 15)])
-def test_the_list_of_promises_is_not_empty(program: Path, least: int) -> None:
+def run(program: Path, *arguments: str | Path, timeout: float = 600) -> str:
+    """What the program prints; it ends well or the test fails with what it complained of."""
+    command = [program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_lists_of_promises_are_not_empty() -> None:
     """A pattern that matched nothing would test nothing."""
-    assert len(names(program)) >= least
+    assert len(MEM_NAMES) >= 14
+    assert len(POOL_NAMES) >= 15
+    assert len(GCM_NAMES) >= 48
+    assert len({*GCM_NAMES}) == len(GCM_NAMES)
 
 
-@pytest.mark.parametrize(("program", "variant", "name"), CASES)
-def test_promise_of_a_header(
-    built: Callable[[Path, str], Path], program: Path, variant: str, name: str
-) -> None:
-    """Each function of a C program keeps its promise in every variant."""
-    target = built(program, variant)
-    available = subprocess.run([target], capture_output=True, text=True, check=True).stdout.split()
-    if name in available:
-        done = subprocess.run([target, name], capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("name", MEM_NAMES)
+def test_promise_of_the_header(program: Path, name: str) -> None:
+    """Each function of the C program keeps its promise in every variant."""
+    if name in run(program).split():
+        run(program, name)
+
+
+@pytest.mark.parametrize("name", POOL_NAMES)
+def test_promise_of_the_pool(pool_program: Path, name: str) -> None:
+    """Each function of the C program keeps its promise in every variant."""
+    if name in run(pool_program).split():
+        run(pool_program, name)
 
 
 UNLOADING = """
@@ -124,12 +122,43 @@ for _ in range(20):
 
 def test_a_core_that_is_unloaded_takes_its_workers_along(tmp_path: Path) -> None:
     """No thread is left in code that is gone, nor a handler for the next fork."""
-    library = tmp_path / "core.so"
-    done = build("plain", library, "-shared", "-fPIC")
-    assert done.returncode == 0, done.stderr
+    library = build_library(tmp_path / "core.so")
     command = [sys.executable, "-c", UNLOADING, library]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+# What two of the variants add is asked of a few: the others would only be slow.
+ABOUT_THREADS = [name for name in GCM_NAMES if "thread" in name]
+ABOUT_CHILDREN = [name for name in GCM_NAMES if "child" in name or "inherited" in name or "wiped" in name]
+ONLY = {"thread": ABOUT_THREADS, POOR_PLATFORM: ABOUT_CHILDREN}
+
+
+@pytest.mark.parametrize("name", GCM_NAMES)
+def test_promise_of_sealing(gcm_program: Path, vectors: Path, name: str) -> None:
+    """Each function of the C program keeps its promise in every variant, at every level this machine can use."""
+    if name in ONLY.get(gcm_program.name, GCM_NAMES):
+        run(gcm_program, name, vectors)
+
+
+def test_the_leak_test_catches_what_leaks(tmp_path: Path) -> None:
+    """A comparison that leaves at the first difference is told from one that does not, by its times alone."""
+    files = [NATIVE / "leak" / "leak.c", NATIVE / "leak" / "dudect.c"]
+    assert "control" in run(build(files, "plain", tmp_path / "leak"), "control")
+
+
+def test_the_c_program_has_what_its_tables_say(gcm_program: Path) -> None:
+    """The names found in its text are those it lists: none is left out of a table or of the main program."""
+    assert run(gcm_program).split() == GCM_NAMES
+    assert len(ABOUT_THREADS) >= 2
+    assert len(ABOUT_CHILDREN) >= 4
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", GCM_NAMES)
+def test_promise_of_sealing_at_length(gcm_program: Path, vectors: Path, name: str) -> None:
+    """The long form: every offset, more chance, and records of 2^24 blocks."""
+    run(gcm_program, name, "long", vectors, timeout=3000)
 
 
 @pytest.mark.parametrize("count", [20_000, pytest.param(3_000_000, marks=pytest.mark.fuzz)])
@@ -139,12 +168,7 @@ def test_no_damage_leads_out_of_the_file(tmp_path: Path, count: int) -> None:
     pages = Pages(tmp_path / "vault")
     meta = pages.newest()
     pages.close()
-    done = build("address", tmp_path / "program", PAGES_PROGRAM)
-    if done.returncode:
-        done = build("plain", tmp_path / "program", PAGES_PROGRAM)
-    assert done.returncode == 0, done.stderr
+    program = build([NATIVE / "test_pages.c"], "address", tmp_path / "program")
     facts = [meta.main.root, meta.main.depth - 1, meta.last_page, 1, count]
-    command = [tmp_path / "program", tmp_path / "vault" / DATA_FILE, *map(str, facts)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert 0 < int(ran.stdout) < count * 3 / 4
+    opened = run(program, tmp_path / "vault" / DATA_FILE, *map(str, facts), timeout=3000)
+    assert 0 < int(opened) < count * 3 / 4

@@ -305,8 +305,9 @@ def test_an_error_of_the_store_ends_the_batch(full: Vault, monkeypatch: pytest.M
         with full.batch():
             full.secrets.set("one", "1")
             with monkeypatch.context() as patched:
-                patched.setattr("localvault.store.writing.GuardedWriteTxn.put", no_space)
-                patched.setattr("localvault.store.writing.LmdbWriteTxn.put", no_space)
+                for put in ("put", "put_many"):
+                    patched.setattr(f"localvault.store.writing.GuardedWriteTxn.{put}", no_space)
+                    patched.setattr(f"localvault.store.writing.LmdbWriteTxn.{put}", no_space)
                 with pytest.raises(StoreFull):
                     full.secrets.set("two", "2")
 

@@ -353,7 +353,9 @@ int lv_xaes_rewrap_many(const lv_ring *ring, const lv_gcm *gcm, const uint8_t *n
 size_t lv_ring_unknown(const lv_ring *ring, const uint8_t *data, const int64_t *offsets, const uint8_t *outcomes, size_t from,
                        size_t count)
 {
-    while (from < count && (outcomes[from] != LV_UNKNOWN || lv_ring_find(ring, data + offsets[from]) != NULL)) {
+    const int64_t prefix_size = (int64_t)lv_ring_prefix_size(ring);
+    while (from < count && (outcomes[from] != LV_UNKNOWN || offsets[from + 1] - offsets[from] < prefix_size ||
+                            lv_ring_find(ring, data + offsets[from]) != NULL)) {
         from++;
     }
     return from;

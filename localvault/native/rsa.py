@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from localvault.model.hidden import Hidden
 from localvault.native.core import ffi, lib
+from localvault.native.levels import VARIABLE
 from localvault.native.memory import Locked, wipe
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 WORTHWHILE: Final = 3
 """Operations from which a call is quicker here: one takes as long as eight, or as two elsewhere."""
 EXPONENT_MAX: Final = (1 << 64) - 1
-_LEVELS: Final = ("", "avx512")  # what LOCALVAULT_NATIVE may ask for and still mean this
+_LEVELS: Final = ("", "avx512")  # what may be asked for and still mean this
 _PRIVATE_PARTS: Final = 5
 
 _faults = 0
@@ -35,7 +36,7 @@ class Unserved(Exception):
 
 def serves(size: int) -> bool:
     """Whether keys of `size` bytes are served in this process; the first question of a size takes milliseconds."""
-    if os.environ.get("LOCALVAULT_NATIVE", "") not in _LEVELS:
+    if os.environ.get(VARIABLE, "") not in _LEVELS:
         return False
     return lib.lv_rsa_status(size) == lib.LV_OK
 

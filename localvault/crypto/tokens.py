@@ -10,6 +10,7 @@ ends a call, nothing it made is left in a buffer of the caller's.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, overload
 
@@ -19,10 +20,11 @@ from localvault.door import Call
 from localvault.errors import DecryptionFailed
 from localvault.model.packed import Packed
 from localvault.native import face, lists
-from localvault.native.face import XaesKey
+from localvault.native.face import NONCE_SIZE, XaesKey
 from localvault.operations import KEY_OPEN, KEY_REWRAP, KEY_SEAL
 from localvault.records import Records
 from localvault.sealing import token
+from localvault.sealing.token import PREFIX_LEN, parse
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,6 +33,7 @@ TOKEN_OVERHEAD: Final = token.OVERHEAD
 """How many bytes a token is longer than what is sealed in it: 58."""
 
 Items = Packed | Iterable[bytes]
+_SEALED_AT: Final = PREFIX_LEN + NONCE_SIZE
 
 
 class TokenVerbs(KeyUse):
@@ -47,7 +50,13 @@ class TokenVerbs(KeyUse):
             BadParameter: not an oct key.
             KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: the key may not.
         """
-        return bytes(self.seal_many(Packed.of((plaintext,)), context).data)
+
+        def body(call: Call, records: Records) -> bytes:
+            _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
+            prefix, nonce = token.prefix(version_id), os.urandom(NONCE_SIZE)
+            return prefix + nonce + loaded.seals.seal(nonce, plaintext, prefix + context)
+
+        return self._ground.door.read(KEY_SEAL, self._target, body)
 
     def open(self, token: bytes, context: bytes = b"") -> bytes:
         """Open a token under the version of the key it names.
@@ -58,7 +67,20 @@ class TokenVerbs(KeyUse):
             BadParameter: not an oct key.
             KeyNotFound, KeyDisabled, KeyOperationForbidden: the version may not.
         """
-        return bytes(self.open_many(Packed.of((token,)), context).data)
+        sealed = bytes(token)
+
+        def body(call: Call, records: Records) -> bytes:
+            keys, version_id = self._keys_of_tokens(call, records), parse(sealed)
+            prefix, nonce = sealed[:PREFIX_LEN], sealed[PREFIX_LEN:_SEALED_AT]
+            try:
+                return keys(version_id).open(nonce, sealed[_SEALED_AT:], prefix + context)
+            except DecryptionFailed:
+                # One sentence, whether the version is another or the tag: which it is concerns nobody outside.
+                raise DecryptionFailed(
+                    "the token does not open: another key, another context or altered bytes"
+                ) from None
+
+        return self._ground.door.read(KEY_OPEN, self._target, body)
 
     def rewrap(self, token: bytes, context: bytes = b"") -> bytes:
         """Seal a token's plaintext again under the current version, without showing it to the caller.

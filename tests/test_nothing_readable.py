@@ -340,7 +340,7 @@ def test_a_core_dump_after_closing(known: Known, tmp_path: Path) -> None:
     assert keys_in(cores, known.keys | known.roots) == []
 
 
-SYMMETRIC = ("oct", "token key", "scope /")
+SYMMETRIC = ("oct", "token key", "file key", "scope /")
 
 
 @pytest.mark.usefixtures("linux")

@@ -1,26 +1,11 @@
 /* The frames of a spool: docs/format.md section 8, contracts in lv_core.h. */
 #include "aes_gcm/aes_gcm.h"
+#include "journal/numbers.h"
 
 #include <string.h>
 
 #define LENGTH 4
 #define HEAD LV_FRAME_HEAD_SIZE
-
-static uint64_t big_endian(const uint8_t *bytes, size_t size)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < size; i++) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
-
-static void put_big_endian(uint8_t *out, uint64_t number, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        out[i] = (uint8_t)(number >> (8 * (size - 1 - i)));
-    }
-}
 
 /* A frame's number fills the end of its nonce, the rest is zeros: no two frames under one key have the same, see
  * native/frame.py for why the number does not repeat. */

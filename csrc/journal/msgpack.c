@@ -1,5 +1,6 @@
 /* Reads and writes msgpack in its shortest form (github.com/msgpack/msgpack, spec.md). */
 #include "journal/msgpack.h"
+#include "journal/numbers.h"
 
 #include <string.h>
 
@@ -12,22 +13,6 @@ enum {
 static size_t left(const struct lv_reader *reader)
 {
     return (size_t)(reader->end - reader->at);
-}
-
-static uint64_t big_endian(const uint8_t *bytes, size_t size)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < size; i++) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
-
-static void put_big_endian(uint8_t *out, uint64_t number, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        out[i] = (uint8_t)(number >> (8 * (size - 1 - i)));
-    }
 }
 
 /* Whether a number takes `size` bytes (1, 2, 4, 8) and would not do with half of them. */

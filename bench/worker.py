@@ -11,14 +11,15 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parent.parent)
 
-from bench import batch, threads  # noqa: E402
+import localvault  # noqa: E402
+from bench import batch  # noqa: E402
 from bench.sealing import Sealer  # noqa: E402
 from bench.timing import Round, steady  # noqa: E402
 
 
 def main() -> None:
     """Answer until the input ends."""
-    threads.use(1)
+    localvault.threads(1)
     sealer, rounds = Sealer(), dict[int, Round]()
     for line in sys.stdin:
         size = int(line)

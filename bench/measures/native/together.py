@@ -45,8 +45,6 @@ def _signing(setting: Setting, what: str) -> Figure:
 
 
 def _figure(setting: Setting, what: str, work: Work, operations: int, name: str) -> Figure:
-    if not threads.offered():
-        return missing(what, Goal(_GOAL, at_least=True), "this version works on one thread")
     two, one = (_with(count, work, operations) for count in (2, 1))
     return faster(what, _GOAL, compare(two, one, setting.rounds(_ROUNDS)), f"two: {name}", f"one: {name}")
 

@@ -6,7 +6,6 @@ was moved opens under the new version to what was sealed under the old one.
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -33,7 +32,6 @@ _REWRAP_GOAL = 150.0
 _REWRAP_ROUNDS = 9
 _ROTATIONS = 300  # in one round of the peer, which is slow
 _SINGLES = 10_000
-_TOKEN_OVERHEAD = 58
 
 Tokens = Callable[[localvault.Crypto, int], localvault.Packed]
 
@@ -45,15 +43,9 @@ def lines(setting: Setting) -> Iterator[Line]:
         crypto = vault.crypto("aes")
         what = f"{_SEAL}, against the loop"
         yield Line(what, partial(_sealing, setting, what, crypto, _SEAL_GOAL, into_buffer=False))
-        if takes_buffer(crypto.seal_many):
-            what = f"{_SEAL}, into a buffer that is there, against the loop"
-            yield Line(what, partial(_sealing, setting, what, crypto, None, into_buffer=True))
+        what = f"{_SEAL}, into a buffer that is there, against the loop"
+        yield Line(what, partial(_sealing, setting, what, crypto, None, into_buffer=True))
         yield from _moving(setting, vault)
-
-
-def takes_buffer(verb: Callable[..., object]) -> bool:
-    """Return whether a bulk verb writes into a buffer of the caller's."""
-    return "out" in inspect.signature(verb).parameters
 
 
 def _sealing(
@@ -73,9 +65,8 @@ def _sealer(crypto: localvault.Crypto, records: Batch, *, into_buffer: bool) -> 
         raise AssertionError("what was sealed opens to something else")
     if not into_buffer:
         return lambda: crypto.seal_many(records.packed)
-    seal: Callable[..., object] = crypto.seal_many
-    out = records.buffer(_TOKEN_OVERHEAD)
-    return lambda: seal(records.packed, out=out)
+    out = records.buffer(localvault.TOKEN_OVERHEAD)
+    return lambda: crypto.seal_many(records.packed, out=out)
 
 
 def _moving(setting: Setting, vault: localvault.Vault) -> Iterator[Line]:
@@ -102,11 +93,8 @@ def _rotated(vault: localvault.Vault, name: str, count: int, seal: Tokens) -> Wo
     moved = crypto.rewrap_many(tokens)
     if crypto.open_many(moved).data != crypto.open_many(tokens).data:
         raise AssertionError("what was moved opens to something else")
-    if not takes_buffer(crypto.rewrap_many):
-        return lambda: crypto.rewrap_many(tokens)
-    rewrap: Callable[..., object] = crypto.rewrap_many
     out = memoryview(bytearray(tokens.nbytes))
-    return lambda: rewrap(tokens, out=out)
+    return lambda: crypto.rewrap_many(tokens, out=out)
 
 
 def _sealed_together(crypto: localvault.Crypto, count: int) -> localvault.Packed:

@@ -133,6 +133,24 @@ class _Lib:
         out_offsets: FFI.CData,
         digests: FFI.CData | bytes,
     ) -> int: ...
+    def lv_xaes_reseal_keyed(
+        self,
+        xaes: FFI.CData,
+        gcm: FFI.CData,
+        nonce: FFI.CData | bytes,
+        start: FFI.CData | bytes,
+        new_start: FFI.CData | bytes,
+        start_size: int,
+        keys: FFI.CData | bytes,
+        key_offsets: FFI.CData,
+        data: FFI.CData | bytes,
+        offsets: FFI.CData,
+        count: int,
+        out: FFI.CData | bytes,
+        digests: FFI.CData | bytes,
+        outcomes: FFI.CData | bytes,
+        failed: FFI.CData,
+    ) -> int: ...
     def lv_ring_new(self, prefix_size: int, made: FFI.CData) -> int: ...
     def lv_ring_add(
         self,

@@ -152,6 +152,20 @@ LV_MUST_CHECK LV_NONNULL int lv_xaes_seal_keyed(const lv_gcm *gcm, const uint8_t
                                                 const int64_t *offsets, size_t count, uint8_t *out, int64_t *out_offsets,
                                                 uint8_t *digests);
 
+/* Opens records of the store under `xaes` and seals each again under `gcm`, as lv_xaes_seal_keyed does it: what it needs when a
+ * key is replaced. `start` and `new_start`, start_size bytes each, are what associated data begin with before and after: they
+ * end with a record's header (8 bytes) and its table (1), docs/format.md section 4; in bytes 2 and 3 of the header, the schema,
+ * each record goes by its own. Record i stays as long as it is and goes to out[offsets[i] - offsets[0]]; its digest and what
+ * became of it, LV_OPENED or LV_FAILED, to their places in `digests` and `outcomes`. One fails that is too short, has another
+ * header or is not authentic; its room in `out` and its digest are zero then. *failed is how many there are. Plaintext stands
+ * only in locked memory, and is wiped before the call returns. LV_OK, LV_NO_KEY, LV_TOO_LONG; LV_NO_MEMORY with what was to be
+ * written undefined. */
+LV_MUST_CHECK LV_NONNULL int lv_xaes_reseal_keyed(const lv_xaes *xaes, const lv_gcm *gcm, const uint8_t *nonce,
+                                                  const uint8_t *start, const uint8_t *new_start, size_t start_size,
+                                                  const uint8_t *keys, const int64_t *key_offsets, const uint8_t *data,
+                                                  const int64_t *offsets, size_t count, uint8_t *out, uint8_t *digests,
+                                                  uint8_t *outcomes, size_t *failed);
+
 /* The keys of one call, by the prefix of the records they open. */
 typedef struct lv_ring lv_ring;
 

@@ -21,6 +21,10 @@ void lv_many_put_header(const struct lv_header *header, uint8_t *out);
 uint32_t lv_many_counter(const uint8_t *nonce);
 void lv_many_set_counter(uint8_t *nonce, uint32_t counter);
 
+/* The first LV_DIGEST_SIZE bytes of the SHA-256 of records `begin` up to `end`, to their places in `digests`. Record i is
+ * data[offsets[i] - offsets[0]] up to data[offsets[i + 1] - offsets[0]]. */
+void lv_many_digests(const uint8_t *data, const int64_t *offsets, size_t begin, size_t end, uint8_t *digests);
+
 /* Records a task, so that one is worth waking a thread for. */
 size_t lv_many_per_task(const int64_t *offsets, size_t count);
 

@@ -2,13 +2,42 @@
  *
  * Records that stand side by side and share prefix and derived key are opened as one batch; the others derive their keys
  * eight at a time. */
+#include "xaes_gcm/opening.h"
 #include "xaes_gcm/many.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-/* From so many on, a run is worth all powers of H. */
-#define RUN 3
+void lv_open_alike(struct lv_work *work, struct lv_shared *shared, const lv_xaes *xaes, struct lv_gcm_item *items, size_t count)
+{
+    const uint8_t *nonce = items[0].nonce - LV_GCM_NONCE;
+    if (shared->by != xaes || memcmp(shared->nonce, nonce, LV_GCM_NONCE) != 0) {
+        xaes->impl->derive(&xaes->round_key, xaes->subkey, &nonce, 1, &work->shared);
+        xaes->impl->raise(&work->shared, LV_POWERS);
+        shared->by = xaes;
+        (void)memcpy(shared->nonce, nonce, LV_GCM_NONCE);
+    }
+    xaes->impl->open(&work->shared, items, count, &work->stream);
+}
+
+void lv_open_each(struct lv_work *work, const lv_xaes *xaes, struct lv_gcm_item *items, size_t count)
+{
+    const uint8_t *nonces[LV_DERIVED_AT_ONCE] = {NULL};
+    for (size_t k = 0; k < count; k++) {
+        nonces[k] = items[k].nonce - LV_GCM_NONCE;
+    }
+    xaes->impl->derive(&xaes->round_key, xaes->subkey, nonces, count, work->derived);
+    for (size_t k = 0; k < count; k++) {
+        xaes->impl->raise(&work->derived[k], lv_gcm_powers(items[k].aad_size, items[k].size));
+        xaes->impl->open(&work->derived[k], &items[k], 1, &work->stream);
+    }
+}
+
+void lv_open_finish(struct lv_work *work)
+{
+    lv_wipe(&work->shared, sizeof work->shared);
+    lv_wipe(work->derived, sizeof work->derived);
+}
 
 struct opening {
     const lv_ring *ring;
@@ -34,8 +63,7 @@ struct desk {
     struct opening *call;
     struct lv_work *work;
     const struct lv_ring_entry *entry; /* the last one found */
-    const lv_xaes *shared_by;          /* whose derived key is work->shared, and */
-    uint8_t shared_nonce[LV_GCM_NONCE]; /* from which half of a nonce */
+    struct lv_shared shared;
     size_t at[LV_ITEMS_AT_ONCE];       /* the records of work->items */
     size_t used;
     size_t plain_used;
@@ -140,33 +168,14 @@ static void settle(struct desk *desk)
 /* Opens what was put down under one derived key. */
 static void open_run(struct desk *desk)
 {
-    struct lv_work *work = desk->work;
-    const lv_xaes *xaes = desk->entry->xaes;
-    const uint8_t *nonce = work->items[0].nonce - LV_GCM_NONCE;
-    if (desk->shared_by != xaes || memcmp(desk->shared_nonce, nonce, LV_GCM_NONCE) != 0) {
-        xaes->impl->derive(&xaes->round_key, xaes->subkey, &nonce, 1, &work->shared);
-        xaes->impl->raise(&work->shared, LV_POWERS);
-        desk->shared_by = xaes;
-        (void)memcpy(desk->shared_nonce, nonce, LV_GCM_NONCE);
-    }
-    xaes->impl->open(&work->shared, work->items, desk->used, &work->stream);
+    lv_open_alike(desk->work, &desk->shared, desk->entry->xaes, desk->work->items, desk->used);
     settle(desk);
 }
 
 /* Opens what was put down, each under a key of its own. */
 static void open_each(struct desk *desk)
 {
-    struct lv_work *work = desk->work;
-    const lv_xaes *xaes = desk->entry->xaes;
-    const uint8_t *nonces[LV_DERIVED_AT_ONCE];
-    for (size_t k = 0; k < desk->used; k++) {
-        nonces[k] = work->items[k].nonce - LV_GCM_NONCE;
-    }
-    xaes->impl->derive(&xaes->round_key, xaes->subkey, nonces, desk->used, work->derived);
-    for (size_t k = 0; k < desk->used; k++) {
-        xaes->impl->raise(&work->derived[k], lv_gcm_powers(work->items[k].aad_size, work->items[k].size));
-        xaes->impl->open(&work->derived[k], &work->items[k], 1, &work->stream);
-    }
+    lv_open_each(desk->work, desk->entry->xaes, desk->work->items, desk->used);
     settle(desk);
 }
 
@@ -265,7 +274,7 @@ static size_t open_some(struct desk *desk, size_t i, size_t end)
     }
     const size_t run = run_length(desk, i, end);
     const size_t eight = end - i < LV_DERIVED_AT_ONCE ? end : i + LV_DERIVED_AT_ONCE;
-    const size_t taken = run >= RUN ? take_some(desk, i, i + run, 1) : take_some(desk, i, eight, 0);
+    const size_t taken = run >= LV_RUN ? take_some(desk, i, i + run, 1) : take_some(desk, i, eight, 0);
     if (taken == 0) {
         const int status = open_long(desk, i);
         if (status != LV_OK) {
@@ -273,7 +282,7 @@ static size_t open_some(struct desk *desk, size_t i, size_t end)
         }
         return 1;
     }
-    if (run >= RUN) {
+    if (run >= LV_RUN) {
         open_run(desk);
     } else {
         open_each(desk);
@@ -294,8 +303,7 @@ static void open_task(void *context, size_t index)
     for (size_t i = begin; i < end;) {
         i += open_some(&desk, i, end);
     }
-    lv_wipe(&desk.work->shared, sizeof desk.work->shared);
-    lv_wipe(desk.work->derived, sizeof desk.work->derived);
+    lv_open_finish(desk.work);
 }
 
 /* `replaced`: what stands around a record afterwards. */

@@ -1,7 +1,8 @@
 """What every room calls to seal and open: one record at a time, or many in packed buffers.
 
-Relies on the core's kernels (`gcm`, `xaes`, `many`) where this machine has a level of them, else on `cryptography`
-(`fallback`, `loops`); callers cannot tell but by the clock. The signatures are the fallback's.
+Relies on the core's kernels (`gcm`, `xaes`, `many`, `reseal`) where this machine has a level of them, else on
+`cryptography` (`fallback`, `loops`, `reseal_loop`); callers cannot tell but by the clock. The signatures are the
+fallback's.
 
 Promises: XAES-256-GCM as in C2SP (c2sp.org/XAES-256-GCM); nothing unauthenticated is ever returned; a key
 that was wiped raises `VaultClosed` and one inherited through fork `VaultForked`, and neither is silently
@@ -26,9 +27,11 @@ from localvault.native.offsets import look
 if TYPE_CHECKING or CHOSEN is None:
     from localvault.native.fallback import GcmKey, XaesBatch, XaesKey
     from localvault.native.loops import open_many, rewrap_many, seal_many
+    from localvault.native.reseal_loop import reseal_many
 else:
     from localvault.native.gcm import GcmKey
     from localvault.native.many import open_many, rewrap_many, seal_many
+    from localvault.native.reseal import reseal_many
     from localvault.native.xaes import XaesBatch, XaesKey
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "XaesBatch",
     "XaesKey",
     "open_many",
+    "reseal_many",
     "rewrap_many",
     "seal_many",
     "sign_many",

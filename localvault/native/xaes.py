@@ -245,10 +245,7 @@ class XaesBatch(Hidden):
     ) -> tuple[list[bytes], list[bytes]]:
         """As `fallback.XaesBatch.seal_keyed`."""
         count = len(keys)
-        if self._shared is None:
-            raise refusal(self._forks)
-        # A batch of its own, since taking many numbers from a counter at once is not atomic.
-        derived, nonce = self._shared.batch().whole()
+        derived, nonce = self.beside().whole()
         key_offsets = array("q", accumulate(map(len, keys), initial=0))
         offsets = array("q", accumulate(map(len, plaintexts), initial=0))
         out = bytes(offsets[-1] + count * (len(header) + NONCE_SIZE + TAG_SIZE))
@@ -277,6 +274,15 @@ class XaesBatch(Hidden):
             [out[begin:end] for begin, end in pairwise(ends)],
             [digests[at : at + DIGEST_SIZE] for at in range(0, len(digests), DIGEST_SIZE)],
         )
+
+    def beside(self) -> XaesBatch:
+        """Return a batch of the same derived key for a bulk call, since taking many numbers at once is not atomic.
+
+        Raises `VaultClosed` and `VaultForked`.
+        """
+        if self._shared is None or self._forks != forks():
+            raise refusal(self._forks)
+        return self._shared.batch()
 
     def whole(self) -> tuple[FFI.CData, bytes]:
         """Return the derived key and the nonce whose counter is 0, for a bulk call that uses the batch up."""

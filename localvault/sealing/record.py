@@ -20,7 +20,7 @@ from typing import Final, final
 
 from localvault.errors import BadParameter, DecryptionFailed, NewerFormat, Tampered, VaultError
 from localvault.model.hidden import Hidden
-from localvault.native.face import NONCE_SIZE, TAG_SIZE, XaesBatch, XaesKey
+from localvault.native.face import NONCE_SIZE, TAG_SIZE, XaesBatch, XaesKey, reseal_many
 from localvault.native.memory import Locked
 
 VERSION: Final = 1
@@ -147,6 +147,32 @@ class RecordSealer(Hidden):
         """Seals many records quicker, under one derived key."""
         return BatchSealer(self._key.batch(), self._starts, self._aad, self._header)
 
+    def reseal_many(
+        self, new: BatchSealer, table: int, keys: Sequence[bytes], records: Sequence[bytes]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """The records found at `keys` in `table`, sealed again by `new` for the same places, and the `digest` of each.
+
+        Schemas and lengths stay; nonces are new. Plaintext, which may be a key's material, stands meanwhile in locked
+        memory only. A record of another depth or epoch is opened by what opens it for `open`, one at a time.
+
+        Raises:
+            Tampered: one is not what this vault sealed for its place; nothing of the others is given out.
+            NewerFormat: one is of a record version this localvault does not know.
+            BadParameter: one is longer than 2 GiB.
+            ValueError: there are not as many keys as records.
+            VaultClosed, VaultForked: a scope key is gone.
+        """
+        made, digests, failed = new.take_over(self._key, self._starts[table], table, keys, records)
+        for index in failed:
+            # What could be wrong is looked into only once it has failed.
+            key, record = keys[index], records[index]
+            if record[:2] == self._header[:2] and record[4:HEADER_SIZE] == self._header[4:]:
+                raise _tampered()
+            [made[index]], [digests[index]] = self._foreign(table, key, record).reseal_many(
+                new, table, [key], [record]
+            )
+        return made, digests
+
     def schema(self, record: bytes) -> int:
         """The schema number (0 to 65535) of a record that `open` opened."""
         return int.from_bytes(record[2:4])
@@ -173,7 +199,7 @@ class RecordSealer(Hidden):
         # A flipped version byte must not pass for a newer format. A record that opens once the byte is put back
         # was version 1; if it does not, nothing in reach could authenticate it and the byte is all there is.
         try:
-            self.open(table, key, _TABLES[VERSION] + record[1:])
+            self.open_locked(table, key, _TABLES[VERSION] + record[1:]).wipe()
         except Tampered:
             return NewerFormat("a record was written by a newer localvault", hint="update localvault")
         return _tampered()
@@ -224,6 +250,12 @@ class BatchSealer(Hidden):
         Raises as `seal`.
         """
         return self._batch.seal_keyed(self._header, self._starts[table], keys, plaintexts)
+
+    def take_over(
+        self, key: XaesKey, start: bytes, table: int, keys: Sequence[bytes], records: Sequence[bytes]
+    ) -> tuple[list[bytes], list[bytes], list[int]]:
+        """What `RecordSealer.reseal_many` is made of: as `face.reseal_many`, from another scope key to this batch's."""
+        return reseal_many(key, self._batch, start, self._starts[table], keys, records)
 
     def wipe(self) -> None:
         """Forgets the derived key; every later use raises `VaultClosed`."""

@@ -39,7 +39,7 @@ struct test {
 
 /* What main.c runs; each ends with a test without a name. */
 extern const struct test gcm_vector_tests[], gcm_tests[], gcm_key_tests[], gcm_batch_tests[], gcm_many_tests[],
-    gcm_ring_tests[], gcm_rewrap_tests[];
+    gcm_ring_tests[], gcm_rewrap_tests[], gcm_reseal_tests[];
 
 /* From the command line: the long form; the file of vectors (or a program that they stand at the end of) or NULL; the only
  * level that is wanted, or NULL. */

@@ -46,7 +46,7 @@ static void take_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
     const struct test *const tables[] = {gcm_vector_tests, gcm_tests,      gcm_key_tests,   gcm_batch_tests,
-                                         gcm_many_tests,   gcm_ring_tests, gcm_rewrap_tests};
+                                         gcm_many_tests,   gcm_ring_tests, gcm_rewrap_tests, gcm_reseal_tests};
     int ran = 0;
     take_options(argc, argv);
     if (argc > 1) {

@@ -52,8 +52,7 @@ void successor_check(const struct scene *scene, const struct successor *to, uint
     }
 }
 
-/* Nothing that was opened stays in the thread's place to work. */
-static void check_desk_is_empty(void)
+void check_desk_is_empty(void)
 {
     const struct lv_work *work = lv_work();
     CHECK(all_are(work->plain, sizeof work->plain, 0) && all_are((const uint8_t *)&work->stream, sizeof work->stream, 0));

@@ -35,7 +35,7 @@ WIDE_FLAGS = ["-O0", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
 SUPPORT = ["harness.c", "reference.c", "records.c", "scene.c", "successor.c"]
 GCM_TESTS = [
     *("test_vectors.c", "test_gcm.c", "test_gcm_keys.c", "test_gcm_batch.c"),
-    *("test_gcm_many.c", "test_ring.c", "test_rewrap.c"),
+    *("test_gcm_many.c", "test_ring.c", "test_rewrap.c", "test_reseal.c"),
 ]
 _FOLDER = tempfile.TemporaryDirectory(prefix="localvault-native-")
 

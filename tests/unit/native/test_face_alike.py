@@ -19,7 +19,7 @@ from tests.support.forking import in_child
 from tests.support.natives import NATIVES, Native, both
 
 # What only the bulk calls of one implementation use; callers see neither.
-INNER = {"GcmKey.check", "XaesKey.check", "XaesBatch.seal_into", "XaesBatch.whole"}
+INNER = {"GcmKey.check", "XaesKey.check", "XaesBatch.beside", "XaesBatch.seal_into", "XaesBatch.whole"}
 BULK = ("seal_many", "open_many", "rewrap_many")
 CLASSES = ("XaesKey", "XaesBatch", "GcmKey")
 

@@ -1,7 +1,7 @@
 """Where keys and plaintext stand: in the core's locked memory while they are needed, nowhere afterwards.
 
-A process of its own seals, opens and moves tokens under keys made here; its memory is searched for what those keys are
-made into: the key, the next of its round keys, and the same of every key derived from it.
+A process of its own seals, opens and moves tokens and records under keys made here; its memory is searched for what
+those keys are made into: the key, the next of its round keys, and the same of every key derived from it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memor
 
 PREFIX = b"\x01\x01" + b"o" * 16
 MARK = b"marked plaintext of a token, "
+START = b"lvrec1" + bytes(16) + b"\x01\x01\0\x01\0\0\0\0" + b"\x03"  # of a record's associated data
 LEVELS = [way for way in WAYS if way != OFF]
 
 USE = """
@@ -36,11 +37,14 @@ from localvault.model.packed import Packed
 from localvault.native import face, lists
 from localvault.native.memory import Locked, wipe
 
-size = int(sys.argv[1])
+size, end, start = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])
 raw = bytearray(size)
-os.readv(0, [raw])
+read = 0
+while read < size:
+    read += os.readv(0, [memoryview(raw)[read:]])
 key, gcm = face.XaesKey(Locked.of(memoryview(raw)[:32])), face.GcmKey(Locked.of(memoryview(raw)[32:64]))
-tokens = [bytes(raw[at : at + 117]) for at in range(64, size, 117)]
+tokens = [bytes(raw[at : at + 117]) for at in range(64, end, 117)]
+records = [bytes(raw[at : at + 107]) for at in range(end, end + 10 * 107, 107)] + [bytes(raw[end + 10 * 107 :])]
 wipe(raw)
 del raw
 PREFIX, AT = tokens[0][:18], slice(2, 18)
@@ -54,6 +58,9 @@ for turn in range(3):
         *lists.seal_list(key, PREFIX, [b"another"] * 20, b""),
     ]
     nonces += [token[18:42].hex() for token in made]
+    again, _, failed = face.reseal_many(key, key.batch(), start, start, [b"key"] * len(records), records)
+    assert not failed
+    nonces += [record[8:32].hex() for record in again + records]
     nonce = os.urandom(24)
     key.open(nonce, key.seal(nonce, b"single", b""), b"")
     nonces.append(nonce.hex())
@@ -125,9 +132,15 @@ def after_use(way: str) -> Found:
     own = fallback.XaesKey(Locked.of(raw))
     texts = [MARK + os.urandom(15).hex().encode() for _ in range(40)]
     tokens = loops.seal_many(own, PREFIX, Packed.of(texts), b"")
-    given = raw + gcm + bytes(tokens.data)
+    stored = [MARK + os.urandom(15).hex().encode() for _ in range(10)]
+    stored.append((MARK + os.urandom(15).hex().encode()) * 400)  # too long for a thread's room
+    sealed = [
+        START[22:30] + (nonce := os.urandom(24)) + own.seal(nonce, text, START + b"key") for text in stored
+    ]
+    end = 64 + len(tokens.data)
+    given = raw + gcm + bytes(tokens.data) + b"".join(sealed)
     with subprocess.Popen(
-        [sys.executable, "-c", USE, str(len(given))],
+        [sys.executable, "-c", USE, str(len(given)), str(end), START.hex()],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), VARIABLE: way},
         stdin=subprocess.PIPE,
@@ -147,7 +160,7 @@ def after_use(way: str) -> Found:
         f"derived key of {nonce.hex()}": derived(raw, nonce) for nonce in {n[:12]: n for n in nonces}.values()
     }
     keys |= {f"round keys of {name}": next_round_keys(key) for name, key in keys.items()}
-    keys |= {f"text {number}": text[len(MARK) :] for number, text in enumerate(texts)}
+    keys |= {f"text {number}": text[len(MARK) :][:30] for number, text in enumerate(texts + stored)}
     return Found(image, keys)
 
 
@@ -159,7 +172,7 @@ def test_the_round_keys_looked_for_are_those_of_aes() -> None:
 
 @pytest.mark.parametrize("way", LEVELS)
 def test_no_key_stands_in_ordinary_memory_while_it_is_in_use(way: str) -> None:
-    """Neither the key nor one derived from it, nor their round keys, nor plaintext that was moved to another token."""
+    """Neither the key nor one derived from it, nor their round keys, nor plaintext that was sealed again."""
     found = after_use(way)
     assert len(found.keys) > 50
     assert keys_in(found.image, found.keys) == []

@@ -173,3 +173,83 @@ def test_an_opener_opens_what_open_opens() -> None:
     for cut in (0, 8, 31, 47):
         with pytest.raises(Tampered):
             opened(b"key", at.seal(3, b"key", b"value")[:cut])
+
+
+NEW_SCOPE = XaesKey(Locked.of(b"n" * 32))
+
+
+@given(TABLES, st.lists(st.tuples(KEYS, PLAIN, SCHEMAS), max_size=8), DEPTHS, EPOCHS, EPOCHS)
+def test_what_is_resealed_opens_at_its_place_under_the_new_key_alone(
+    table: int, places: list[tuple[bytes, bytes, int]], depth: int, epoch: int, new_epoch: int
+) -> None:
+    """Whatever place, schema and epochs; with its digest, and of the same length."""
+    old, new = sealer(depth=depth, epoch=epoch), sealer(key=NEW_SCOPE, depth=depth, epoch=new_epoch)
+    keys = [key for key, *_ in places]
+    records = [old.seal(table, *place) for place in places]
+    made, digests = old.reseal_many(new.batch(), table, keys, records)
+    assert digests == [digest(record) for record in made]
+    assert [len(record) for record in made] == [len(record) for record in records]
+    for (key, plaintext, schema), record in zip(places, made, strict=True):
+        assert new.open(table, key, record) == plaintext
+        assert (new.schema(record), record[:2]) == (schema, bytes((1, depth)))
+        with pytest.raises(Tampered):
+            old.open(table, key, record)
+
+
+@pytest.mark.parametrize("schema", [1, 7])
+def test_no_changed_bit_is_resealed(schema: int) -> None:
+    """Nor is anything else of that call: `Tampered`, above all not `NewerFormat` for the version's."""
+    old, new = sealer(), sealer(key=NEW_SCOPE, epoch=1)
+    good, record = old.seal(3, b"good", b"good"), old.seal(3, b"key", b"value", schema)
+    for bit in range(len(record) * 8):
+        changed = bytearray(record)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(Tampered):
+            old.reseal_many(new.batch(), 3, [b"good", b"key"], [good, bytes(changed)])
+    for cut in [*(record[:size] for size in range(len(record))), record + b"\0"]:
+        with pytest.raises(Tampered):
+            old.reseal_many(new.batch(), 3, [b"good", b"key"], [good, cut])
+    for table, key in ((4, b"key"), (3, b"yek")):
+        with pytest.raises(Tampered):
+            old.reseal_many(new.batch(), table, [key], [record])
+
+
+def test_a_newer_version_is_said_when_resealing() -> None:
+    """If nothing speaks against it."""
+    with pytest.raises(NewerFormat):
+        sealer().reseal_many(sealer(epoch=1).batch(), 3, [b"key"], [b"\x02" + bytes(100)])
+
+
+def test_records_of_other_epochs_are_resealed_by_what_opens_them() -> None:
+    """Where `open` would find a sealer for one, so does this; all end under the one new key, in their order."""
+    before = sealer(key=XaesKey(Locked.of(b"b" * 32)), epoch=3)
+    asked: list[tuple[int, int, bytes]] = []
+
+    def resolve(depth: int, epoch: int, key: bytes) -> RecordSealer | None:
+        asked.append((depth, epoch, key))
+        return before if (depth, epoch) == (1, 3) else None
+
+    old, new = RecordSealer(VAULT_ID, SCOPE, 1, 4, resolve), sealer(key=NEW_SCOPE, epoch=5)
+    keys = [b"%d" % number for number in range(6)]
+    records = [(before if number % 3 == 1 else old).seal(3, key, key) for number, key in enumerate(keys)]
+    made, digests = old.reseal_many(new.batch(), 3, keys, records)
+    assert asked == [(1, 3, b"1"), (1, 3, b"4")]
+    assert [new.open(3, key, record) for key, record in zip(keys, made, strict=True)] == keys
+    assert digests == [digest(record) for record in made]
+    assert len({record[8:32] for record in made}) == 6
+    for depth, epoch in ((1, 2), (2, 3)):
+        with pytest.raises(Tampered):
+            old.reseal_many(new.batch(), 3, [b"key"], [sealer(depth=depth, epoch=epoch).seal(3, b"key", b"")])
+
+
+def test_a_wiped_key_reseals_no_more() -> None:
+    """`VaultClosed` for the old one as for the new one's batch."""
+    own = XaesKey(Locked.of(b"o" * 32))
+    old, batch = sealer(key=own), sealer(key=NEW_SCOPE, epoch=1).batch()
+    record = old.seal(3, b"key", b"value")
+    batch.wipe()
+    with pytest.raises(VaultClosed):
+        old.reseal_many(batch, 3, [b"key"], [record])
+    old.wipe()
+    with pytest.raises(VaultClosed):
+        old.reseal_many(sealer(key=NEW_SCOPE, epoch=1).batch(), 3, [b"key"], [record])

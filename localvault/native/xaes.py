@@ -245,6 +245,9 @@ class XaesBatch(Hidden):
     ) -> tuple[list[bytes], list[bytes]]:
         """As `fallback.XaesBatch.seal_keyed`."""
         count = len(keys)
+        if count != len(plaintexts):
+            # The core reads as many of the one as there are of the other.
+            raise ValueError(f"{count} keys for {len(plaintexts)} plaintexts")
         derived, nonce = self.beside().whole()
         key_offsets = array("q", accumulate(map(len, keys), initial=0))
         offsets = array("q", accumulate(map(len, plaintexts), initial=0))

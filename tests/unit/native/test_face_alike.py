@@ -57,6 +57,15 @@ def test_the_face_hands_out_one_of_the_two_whole() -> None:
     assert tuple(getattr(face, name) for name in (*CLASSES, *BULK)) == chosen[-1]
 
 
+@both
+def test_records_are_sealed_for_a_key_each(native: Native) -> None:
+    """More keys than plaintexts, or fewer, are refused before anything is read."""
+    batch = native.XaesKey(Locked.of(bytes(32))).batch()
+    for keys, plaintexts in (([b"a", b"b"], [b"1"]), ([b"a"], [b"1", b"2"])):
+        with pytest.raises(ValueError):
+            batch.seal_keyed(b"header", b"start", keys, plaintexts)
+
+
 KEYS = st.binary(min_size=32, max_size=32)
 
 

@@ -67,10 +67,12 @@ if TYPE_CHECKING:
     from localvault.model.properties import KeyProperties, SecretProperties
     from localvault.model.secret import Secret
     from localvault.model.settings import Settings
+    from localvault.model.url import KeyVaultUrl
     from localvault.native.features import doctor
     from localvault.native.threads import threads
     from localvault.opening import create, open
     from localvault.operations import OPERATIONS
+    from localvault.resolving import Resolved, register, resolve, unregister
     from localvault.sealing.calibrate import calibrate
     from localvault.sealing.profiles import (
         OWASP_MINIMUM,
@@ -95,12 +97,14 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "KdfProfile": "localvault.sealing.profiles",
     "Key": "localvault.keys",
     "KeyProperties": "localvault.model.properties",
+    "KeyVaultUrl": "localvault.model.url",
     "OPERATIONS": "localvault.operations",
     "OWASP_MINIMUM": "localvault.sealing.profiles",
     "Packed": "localvault.model.packed",
     "Problem": "localvault.model.problem",
     "RFC_9106_HIGH_MEMORY": "localvault.sealing.profiles",
     "RFC_9106_LOW_MEMORY": "localvault.sealing.profiles",
+    "Resolved": "localvault.resolving",
     "Secret": "localvault.model.secret",
     "SecretProperties": "localvault.model.properties",
     "Settings": "localvault.model.settings",
@@ -111,7 +115,10 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "create": "localvault.opening",
     "doctor": "localvault.native.features",
     "open": "localvault.opening",
+    "register": "localvault.resolving",
+    "resolve": "localvault.resolving",
     "threads": "localvault.native.threads",
+    "unregister": "localvault.resolving",
 }
 
 
@@ -149,6 +156,7 @@ __all__ = [
     "KeyNotYetValid",
     "KeyOperationForbidden",
     "KeyProperties",
+    "KeyVaultUrl",
     "LocalVaultError",
     "NewerFormat",
     "NotAVault",
@@ -164,6 +172,7 @@ __all__ = [
     "RFC_9106_HIGH_MEMORY",
     "RFC_9106_LOW_MEMORY",
     "ReadOnlyVault",
+    "Resolved",
     "Secret",
     "SecretDisabled",
     "SecretNotFound",
@@ -185,5 +194,8 @@ __all__ = [
     "create",
     "doctor",
     "open",
+    "register",
+    "resolve",
     "threads",
+    "unregister",
 ]

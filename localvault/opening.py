@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from localvault import openvaults
 from localvault.access.decide import OWNER
 from localvault.errors import BadParameter, VaultExists
 from localvault.journal.entry import pack_fields
@@ -98,7 +99,8 @@ def create(
         raise
     finally:
         credential.wipe()
-    return Vault(Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak))
+    vault = Vault(Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak))
+    return openvaults.note(vault)
 
 
 def open(
@@ -150,7 +152,7 @@ def open(
     except BaseException:
         parts.close()  # what was opened but cannot be told of is not handed out, and not left open
         raise
-    return Vault(parts)
+    return openvaults.note(Vault(parts))
 
 
 def _furnish(txn: WriteTxn, header: Header, master: MasterKey, settings: Settings, clock: Clock) -> None:

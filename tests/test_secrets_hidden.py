@@ -333,6 +333,9 @@ FAILURES: dict[str, Callable[[Any, Path], object]] = {
     "create with half a pair": lambda vault, path: localvault.create(
         path / "w", passphrase=BROKEN, name="unit", kdf=CHEAPEST, allow_weak=True
     ),
+    "register with two": lambda vault, path: localvault.register(path, passphrase=MARKER, keyfile=path),
+    "read a URL with a user": lambda vault, path: localvault.KeyVaultUrl.parse(f"https://me:{MARKER}@a.b/"),
+    "find a URL with a query": lambda vault, path: localvault.resolve(f"{vault.url}/keys/key?sig={MARKER}"),
     "pack text": lambda vault, path: Packed.of([MARKER]),
     "pack with bad offsets": lambda vault, path: Packed(RAW, [0, 99]),
 }

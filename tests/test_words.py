@@ -52,6 +52,9 @@ RIGHT = (
     ("", "O_DIRECTORY|NotADirectoryError|Base Directory"),
     ("localvault/algorithms/material.py", "DEK-Info"),
     ("localvault/operations.py", "Key Vault's audit log"),
+    # What azure-storage-blob calls the object it wraps keys with.
+    ("localvault/integrations/azure_blob.py", "KeyEncryptionKey|key_encryption_key"),
+    ("docs/azure-blob.md", "KeyEncryptionKey|key_encryption_key"),
 )
 
 

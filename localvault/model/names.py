@@ -19,7 +19,8 @@ DEFAULT_SUFFIX = "vault.localhost"
 _OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VAULT_NAME = re.compile(r"[A-Za-z](?:[0-9A-Za-z]|-(?=[0-9A-Za-z]))*")
 _VERSION = re.compile(r"[0-9a-f]{32}")
-_SUFFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::[0-9]{1,5})?")
+_SUFFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::(?P<port>[1-9][0-9]{0,4}))?")
+_PORT_MAX = 65_535
 
 
 def check_name(name: str) -> str:
@@ -56,7 +57,8 @@ def check_suffix(suffix: str) -> str:
     Raises:
         BadParameter: any other text.
     """
-    if _SUFFIX.fullmatch(suffix) is None:
+    found = _SUFFIX.fullmatch(suffix)
+    if found is None or int(found["port"] or 1) > _PORT_MAX:
         raise BadParameter(
             f"{_shown(suffix)} cannot end a vault's host name", hint="use a DNS name in lower case"
         )
@@ -82,7 +84,7 @@ def version_bytes(version: str) -> bytes:
 
 def base_url(vault_name: str, suffix: str) -> str:
     """Return `https://{vault}.{suffix}`, the prefix of every identifier in the vault."""
-    return f"https://{vault_name.lower()}.{suffix}"
+    return f"https://{vault_name.lower()}.{suffix.removesuffix(':443')}"  # https has that port anyway
 
 
 def _shown(text: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from localvault.crypto.client import Crypto
     from localvault.crypto.tokens import TOKEN_OVERHEAD
+    from localvault.crypto.versions import file_version, token_version
     from localvault.errors import (
         AccessDenied,
         BadParameter,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         KeyNotFound,
         KeyNotYetValid,
         KeyOperationForbidden,
+        KeyVersionRetired,
         LocalVaultError,
         NewerFormat,
         NotAVault,
@@ -68,6 +70,8 @@ if TYPE_CHECKING:
     from localvault.model.secret import Secret
     from localvault.model.settings import Settings
     from localvault.model.url import KeyVaultUrl
+    from localvault.model.version_counts import VersionCounts
+    from localvault.model.version_policy import VersionPolicy
     from localvault.native.features import doctor
     from localvault.native.threads import threads
     from localvault.opening import create, open
@@ -87,9 +91,9 @@ __version__ = "0.1.0"
 _ERRORS = (
     "AccessDenied BadParameter CertificateNotFound Conflict Damaged DecryptionFailed Forbidden InsecureFolder "
     "InvalidSignature JournalUnavailable KeyDisabled KeyExpired KeyNotExportable KeyNotFound KeyNotYetValid "
-    "KeyOperationForbidden LocalVaultError NewerFormat NotAVault NotFound ObjectAlreadyExists ObjectDisabled "
-    "ObjectIsDeletedButRecoverable PurgeProtected ReadOnlyVault SecretDisabled SecretNotFound StoreBusy StoreFull "
-    "Tampered UnlockFailed VaultClosed VaultError VaultExists VaultForked"
+    "KeyOperationForbidden KeyVersionRetired LocalVaultError NewerFormat NotAVault NotFound ObjectAlreadyExists "
+    "ObjectDisabled ObjectIsDeletedButRecoverable PurgeProtected ReadOnlyVault SecretDisabled SecretNotFound "
+    "StoreBusy StoreFull Tampered UnlockFailed VaultClosed VaultError VaultExists VaultForked"
 )
 _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Crypto": "localvault.crypto.client",
@@ -111,13 +115,17 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "TOKEN_OVERHEAD": "localvault.crypto.tokens",
     "TreeHead": "localvault.model.event",
     "Vault": "localvault.vault",
+    "VersionCounts": "localvault.model.version_counts",
+    "VersionPolicy": "localvault.model.version_policy",
     "calibrate": "localvault.sealing.calibrate",
     "create": "localvault.opening",
     "doctor": "localvault.native.features",
+    "file_version": "localvault.crypto.versions",
     "open": "localvault.opening",
     "register": "localvault.resolving",
     "resolve": "localvault.resolving",
     "threads": "localvault.native.threads",
+    "token_version": "localvault.crypto.versions",
     "unregister": "localvault.resolving",
 }
 
@@ -157,6 +165,7 @@ __all__ = [
     "KeyOperationForbidden",
     "KeyProperties",
     "KeyVaultUrl",
+    "KeyVersionRetired",
     "LocalVaultError",
     "NewerFormat",
     "NotAVault",
@@ -189,13 +198,17 @@ __all__ = [
     "VaultError",
     "VaultExists",
     "VaultForked",
+    "VersionCounts",
+    "VersionPolicy",
     "__version__",
     "calibrate",
     "create",
     "doctor",
+    "file_version",
     "open",
     "register",
     "resolve",
     "threads",
+    "token_version",
     "unregister",
 ]

@@ -27,6 +27,8 @@ class _Lib:
     LV_RSA_TOGETHER: int
     LV_MIXED: int
     LV_BACK: int
+    LV_PREFIX_SIZE: int
+    LV_PREFIX_KEYS: int
     LV_FRAME_HEAD_SIZE: int
     LV_FRAME_MAX: int
     LV_SALT_SIZE: int
@@ -220,6 +222,20 @@ class _Lib:
     def lv_threads_set(self, count: int) -> int: ...
     def lv_threads(self) -> int: ...
     def lv_offsets_stride(self, offsets: FFI.CData, count: int) -> int: ...
+    def lv_prefixes_count(
+        self,
+        data: FFI.CData | bytes,
+        size: int,
+        offsets: FFI.CData,
+        count: int,
+        least: int,
+        keys: FFI.CData | bytes,
+        slots: FFI.CData,
+        found: FFI.CData,
+        room: int,
+        used: FFI.CData,
+        others: FFI.CData,
+    ) -> int: ...
     def lv_frame_seal(
         self, gcm: FFI.CData, number: int, in_: FFI.CData | bytes, size: int, out: FFI.CData | bytes
     ) -> int: ...

@@ -23,6 +23,7 @@ secret.
     │   ├── KeyNotYetValid
     │   ├── KeyOperationForbidden           not among the key's permitted operations
     │   ├── KeyNotExportable
+    │   ├── KeyVersionRetired               older than the oldest version that its key lets open
     │   └── PurgeProtected
     ├── InvalidSignature                    the signature does not fit
     ├── DecryptionFailed                    a ciphertext or token does not open under the key
@@ -158,8 +159,12 @@ class KeyNotExportable(Forbidden):
     code = "KeyNotExportable"
 
 
+class KeyVersionRetired(Forbidden):
+    """The version is older than its key's version policy lets open; the code is Key Vault's for what is refused."""
+
+
 class PurgeProtected(Forbidden):
-    """Purge protection keeps deleted objects until their retention ends."""
+    """Purge protection keeps deleted objects, and versions taken out of use, until their retention ends."""
 
     code = "PurgeProtected"
 

@@ -23,8 +23,9 @@ from localvault.errors import BadParameter, KeyNotExportable
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import KEY
+from localvault.lifecycle.loaded import retired
 from localvault.lifecycle.objects import Version
-from localvault.lifecycle.verbs import ObjectVerbs
+from localvault.lifecycle.retiring import RetiringVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
@@ -103,7 +104,7 @@ class DeletedKey(Deleted):
     properties: KeyProperties
 
 
-class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
+class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
     """The keys of one vault (`vault.keys`)."""
 
     def __init__(self, ground: Ground) -> None:
@@ -233,7 +234,7 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
 
         Raises:
             KeyNotExportable: the key was not made exportable.
-            KeyDisabled: the version is disabled.
+            KeyDisabled, KeyVersionRetired: the version is disabled or retired.
             KeyNotFound: no such key or version.
             BadParameter: not a name or version there can be, or a password for an oct key.
         """
@@ -319,9 +320,11 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
         self, call: Call, records: Records, name: str, version: str | None, password: str | bytes | None
     ) -> str | dict[str, str]:
         head, found = self._objects.read_version(call, records, name, version)
-        properties = self._properties(head.name, found.id, found.attributes, found.traits)
+        properties = self._of_version(head, found)
         if not properties.enabled:
             raise self._kind.disabled(f"operation export is not allowed on a disabled key: {head.name}")
+        if properties.retired:
+            raise retired(head, found.id)
         if not properties.exportable:
             raise KeyNotExportable(
                 f"key {head.name} was not made exportable, so its private part stays in the vault"
@@ -338,9 +341,11 @@ class Keys(ObjectVerbs[KeyProperties, DeletedKey]):
     def _key(self, head: Head, version: Version) -> Key:
         """Return what callers get of a version, and overwrite the rest."""
         version.wipe()
-        return Key(
-            self._properties(head.name, version.id, version.attributes, version.traits), version.body[1]
-        )
+        return Key(self._of_version(head, version), version.body[1])
+
+    def _of_version(self, head: Head, version: Version) -> KeyProperties:
+        home, old = self._ground.home, version.id < head.lowest
+        return KeyProperties(home, head.name, version.id, version.attributes, version.traits, retired=old)
 
     def _properties(
         self, name: str, version: bytes | None, attributes: Attributes, traits: Any

@@ -12,19 +12,23 @@ from typing import Any
 
 from localvault.door import Call
 from localvault.errors import BadParameter
+from localvault.lifecycle import trimming
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.kinds import SECRET
 from localvault.lifecycle.many import add_versions
+from localvault.lifecycle.trimming import Part
 from localvault.lifecycle.verbs import ObjectVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
 from localvault.model.properties import SecretProperties
 from localvault.model.secret import DeletedSecret, Secret
-from localvault.operations import SECRET_GET, SECRET_SET
+from localvault.model.version_policy import check_number
+from localvault.operations import SECRET_GET, SECRET_LIST_VERSIONS, SECRET_SET, SECRET_TRIM
 from localvault.records import Mutation, Records
 
 Value = str | bytes
+_Ids = list[str]  # named here because inside the class `list` is the verb
 
 
 class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
@@ -135,6 +139,48 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
             expires_on=expires_on,
             tags=tags,
             content_type=content_type,
+        )
+
+    def trim(self, name: str, *, keep: int, dry_run: bool = False) -> _Ids:
+        """Remove all but the newest versions for good; returns the ids of those removed, the oldest first.
+
+        Args:
+            name: the secret.
+            keep: how many of the newest versions stay, the current one among them: 1 to 1,000,000.
+            dry_run: remove nothing; returns what would be removed, and needs only the right to list versions.
+
+        Raises:
+            PurgeProtected: the vault has purge protection, and no version was followed by another for as long as the
+                retention time.
+            SecretNotFound: no such secret.
+            BadParameter: `keep` out of range, or not a name an object can have.
+        """
+        target, door = self._objects.target(name), self._ground.door
+        if dry_run:
+            return door.read(SECRET_LIST_VERSIONS, target, self._would_trim, name, keep)
+        return trimming.in_parts(
+            lambda border: door.write(SECRET_TRIM, target, self._trim, name, keep, border)
+        )
+
+    def _trim(self, call: Call, mutation: Mutation, name: str, keep: int, border: bytes | None) -> Part:
+        key, first = self._trim_border(call, mutation, name, keep)
+        call.details = {"keep": keep}
+        return trimming.remove(
+            call, mutation, self._objects, key, first if border is None else min(first, border)
+        )
+
+    def _would_trim(self, call: Call, records: Records, name: str, keep: int) -> _Ids:
+        key, border = self._trim_border(call, records, name, keep)
+        ids = [each.hex() for each in trimming.before(self._objects, records, key, border)]
+        call.count, call.details = len(ids), {"would": "trim"}
+        return ids
+
+    def _trim_border(self, call: Call, records: Records, name: str, keep: int) -> tuple[bytes, bytes]:
+        """Return the secret's place, and the id before which all of its versions may go."""
+        key, head = self._objects.find(records, name)
+        idle = trimming.idle_secrets(records, self._objects, key, head)
+        return key, trimming.border_of(
+            call, records, self._objects, key, head, idle, check_number(keep, "keep", 1)
         )
 
     def _get(self, call: Call, records: Records, name: str, version: str | None) -> Secret:

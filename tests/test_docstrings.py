@@ -35,11 +35,13 @@ ARGUMENTS: dict[str, Any] = {
     "ciphertext": b"",
     "ciphertexts": [b""],
     "context": b"",
+    "counts": localvault.VersionCounts("a", {}, {}, 0),
     "digest": bytes(32),
     "digests": [bytes(32)],
     "encrypted_key": b"",
     "encrypted_keys": [b""],
     "items": [b""],
+    "keep": 1,
     "key": bytes(16),
     "keys": [bytes(16)],
     "kty": "oct",
@@ -49,7 +51,9 @@ ARGUMENTS: dict[str, Any] = {
     "old": "an old passphrase",
     "passphrase": "a new passphrase",
     "path": "there",
+    "paths": [],
     "plaintext": b"",
+    "policy": localvault.VersionPolicy(latest_minus=0),
     "signature": b"",
     "source": "there",
     "target": "new",
@@ -59,6 +63,7 @@ ARGUMENTS: dict[str, Any] = {
     "tokens": [b""],
     "value": "v",
     "values": {"a": "v"},
+    "version": "00" * 16,
 }
 # These do not need the vault open; everything else must not work on a closed one.
 QUIET = {"Vault.close", "Vault.crypto", "Vault.id", "Vault.path", "Secrets.close", "Keys.close"}

@@ -241,6 +241,32 @@ enum lv_stride {
 
 /* Looks at count + 1 offsets, `count` being 1 or more: the length that all records have, or one of the above. */
 LV_MUST_CHECK LV_NONNULL int64_t lv_offsets_stride(const int64_t *offsets, size_t count);
+
+/* ---- prefixes --------------------------------------------------------------------------------------------------- */
+
+/* Bytes that a record names its key with; random numbers a count needs. */
+#define LV_PREFIX_SIZE 18
+#define LV_PREFIX_KEYS 6
+
+/* One prefix that was found, and how many records begin with it. */
+struct lv_prefix {
+    uint8_t bytes[18];
+    uint8_t unused[6]; /* so that the count stands at the same place everywhere */
+    uint64_t count;
+};
+
+/* Counts by their first LV_PREFIX_SIZE bytes those of `count` records (offsets as above) that have `least` bytes or more,
+ * `least` being LV_PREFIX_SIZE at least; others are added to *others, and so is every record whose offsets go back or out of
+ * the `size` bytes of `data`: nothing outside of them is read, whatever the offsets say.
+ *
+ * The table is the caller's, and goes on from call to call: `found` has room for `room` prefixes (a power of two below 2^31),
+ * the first *used of which there are; `slots` is 2 * room numbers, zero to begin with. `keys` are LV_PREFIX_KEYS random numbers,
+ * the same for one table, that keep those who choose prefixes from slowing it down. Returns how many records were counted:
+ * fewer than `count` where the next one has a prefix there is no room for; the caller takes out what was found, and goes on
+ * there with an empty table. No secret is involved; time depends on the records. */
+LV_MUST_CHECK LV_NONNULL size_t lv_prefixes_count(const uint8_t *data, size_t size, const int64_t *offsets, size_t count,
+                                                  size_t least, const uint64_t *keys, uint32_t *slots,
+                                                  struct lv_prefix *found, size_t room, size_t *used, uint64_t *others);
 /* ---- journal ----------------------------------------------------------------------------------------------------
  *
  * Spools and the tree over events: docs/format.md sections 7 and 8 have the forms, which are final. Whatever the bytes are,

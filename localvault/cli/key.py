@@ -20,6 +20,7 @@ from localvault.cli.options import FILE, GlobalOptions, Group, options
 from localvault.cli.output import Column, waiting, write_bytes, write_content, write_object
 from localvault.cli.parameters import cleared, of_new, of_update, out, properties, version
 from localvault.cli.prompts import ask, ask_twice
+from localvault.cli.retiring import add_retiring
 from localvault.cli.text import moment, pairs, yes
 from localvault.cli.unlock import open_vault
 
@@ -28,7 +29,7 @@ _COLUMNS = (
     Column("name", lambda p: p.name),
     Column("type", lambda p: f"{p.kty} {p.curve or p.size}"),
     Column("operations", lambda p: " ".join(p.operations)),
-    Column("enabled", lambda p: yes(p.enabled)),
+    Column("enabled", lambda p: "retired" if p.retired else yes(p.enabled)),
     Column("exportable", lambda p: yes(p.exportable)),
     Column("expires on", lambda p: moment(p.expires_on)),
     Column("tags", lambda p: pairs(p.tags)),
@@ -209,5 +210,6 @@ def _read_password(
 
 
 add_common(key, Noun("key", "keys", _COLUMNS))
+add_retiring(key)
 add_crypto(key)
 add_files(key)

@@ -15,6 +15,7 @@ from localvault.cli.objects import Noun, add_common
 from localvault.cli.options import FILE, GlobalOptions, Group, options
 from localvault.cli.output import Column, write_content, write_object
 from localvault.cli.parameters import cleared, of_new, of_update, out, properties, version
+from localvault.cli.retiring import trim_secret
 from localvault.cli.text import moment, pairs, yes
 from localvault.cli.unlock import open_vault
 
@@ -96,3 +97,4 @@ def update(
 
 
 add_common(secret, Noun("secret", "secrets", _COLUMNS))
+secret.add_command(trim_secret)

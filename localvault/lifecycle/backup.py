@@ -17,6 +17,7 @@ import msgpack
 
 from localvault.door import Call
 from localvault.errors import BadParameter, Damaged, NewerFormat, ObjectAlreadyExists
+from localvault.lifecycle import minimum
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.objects import Objects, Version
 from localvault.model import attributes as attr
@@ -114,4 +115,6 @@ def _is_object(name: object, settings: object, versions: list[list[Any]], is_who
         if not (attr.are_whole(attributes) and is_whole(traits, body)):
             return False
         ids.add(version_id)
-    return isinstance(name, str) and isinstance(settings, dict | None) and 0 < len(ids) == len(versions)
+    if not (isinstance(name, str) and isinstance(settings, dict | None) and 0 < len(ids) == len(versions)):
+        return False
+    return minimum.is_whole(settings, ids, versions[-1][0])

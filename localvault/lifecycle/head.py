@@ -10,13 +10,14 @@ from typing import Any
 
 import msgpack
 
+from localvault.lifecycle.minimum import lowest
 from localvault.model.attributes import Attributes
 
 
 class Head:
     """A decoded head record; times in µs, None while not deleted."""
 
-    __slots__ = ("attributes", "current", "deleted_on", "name", "purge_on", "settings", "traits")
+    __slots__ = ("attributes", "current", "deleted_on", "lowest", "name", "purge_on", "settings", "traits")
 
     def __init__(
         self,
@@ -35,6 +36,8 @@ class Head:
         self.deleted_on = deleted_on
         self.purge_on = purge_on
         self.settings = settings
+        # Of the versions of a key that still open, the oldest: looked at by every use, so it is at hand.
+        self.lowest = lowest(settings)
 
     def encode(self) -> bytes:
         """Return the record's plaintext."""

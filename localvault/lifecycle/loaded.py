@@ -2,11 +2,13 @@
 
 Relies on `algorithms` for material. Promises: a version is usable exactly as Key Vault has it, the stricter reading
 where its sources differ (docs/model.md, "States"): disabled, it does nothing; outside its dates it decrypts, unwraps,
-verifies and opens, but does not encrypt, wrap, sign or seal; and it does only what it is permitted.
+verifies and opens, but does not encrypt, wrap, sign or seal; and it does only what it is permitted. Retired by its
+key's version policy, it only verifies.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from localvault.algorithms.base import KeyMaterial
@@ -14,7 +16,8 @@ from localvault.algorithms.material import decode
 from localvault.algorithms.oct import OctKey
 from localvault.algorithms.table import require_operation
 from localvault.door import Call
-from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid
+from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid, KeyVersionRetired
+from localvault.lifecycle.head import Head
 from localvault.lifecycle.keyrecord import split
 from localvault.lifecycle.objects import Objects
 from localvault.model.attributes import Attributes
@@ -27,6 +30,9 @@ from localvault.sealing.record import RecordSealer
 from localvault.sealing.token import token_key
 
 _PROTECTING = frozenset({"encrypt", "wrapKey", "sign"})  # what a key does not do outside its dates
+# What a retired version still does: a signature made in its time stays one, and to check it gives nothing away. Who
+# wants it checked no longer disables the version.
+_TELLING = frozenset({"verify"})
 _REMEMBERED = 1024
 
 
@@ -130,7 +136,7 @@ class LoadedKeys:
 
         Raises:
             BadParameter, KeyNotFound: no such key or version.
-            KeyDisabled, KeyNotYetValid, KeyExpired, KeyOperationForbidden: it may not.
+            KeyDisabled, KeyNotYetValid, KeyExpired, KeyOperationForbidden, KeyVersionRetired: it may not.
         """
         key, head = self._objects.find(records, name)
         version_id = self._objects.version_id(head, version)
@@ -139,6 +145,8 @@ class LoadedKeys:
         if loaded is None:
             raise self._objects.not_found(name, version)
         loaded.check(head.name, operation, call.now)
+        if version_id < head.lowest and operation not in _TELLING:
+            raise retired(head, version_id)
         return head.name, version_id, loaded
 
     def require(self, records: Records, name: str) -> None:
@@ -149,6 +157,15 @@ class LoadedKeys:
         """
         self._objects.find(records, name)
 
+    def known(self, records: Records, name: str, version_ids: Iterable[bytes]) -> tuple[str, set[bytes]]:
+        """Return a key's name as it was first written, and those of the versions that it has.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key.
+        """
+        key, head = self._objects.find(records, name)
+        return head.name, {each for each in version_ids if records.exists(VERSIONS, key + each)}
+
     def of_token(
         self, records: Records, name: str, version_id: bytes, operation: str, now: int
     ) -> Loaded | None:
@@ -156,12 +173,16 @@ class LoadedKeys:
 
         Raises:
             BadParameter, KeyNotFound: no such key.
-            KeyDisabled, KeyOperationForbidden: the version may not.
+            KeyDisabled, KeyOperationForbidden, KeyVersionRetired: the version may not.
         """
         key, head = self._objects.find(records, name)
         loaded = records.remembered(VERSIONS, key + version_id, self._memo)
         if loaded is not None:
             loaded.check(head.name, operation, now)
+            # After the look whether it is there: what names no version of the key stays one bad item of many, and
+            # nobody can end a whole call with it.
+            if version_id < head.lowest:
+                raise retired(head, version_id)
         return loaded
 
     def close(self) -> None:
@@ -170,6 +191,15 @@ class LoadedKeys:
             loaded.wipe()
         self._memo.clear()
         self._objects.close()
+
+
+def retired(head: Head, version_id: bytes) -> KeyVersionRetired:
+    """Return the error of a version that is older than its key's version policy lets open."""
+    return KeyVersionRetired(
+        f"version {version_id.hex()} of key {head.name} is retired: older than the oldest that opens, "
+        f"{head.lowest.hex()}",
+        hint="set another version policy to bring it back, and rewrap what needs it",
+    )
 
 
 def _decode(plaintext: Locked) -> Loaded:

@@ -19,6 +19,7 @@ from localvault.errors import ObjectIsDeletedButRecoverable
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import Kind
+from localvault.lifecycle.minimum import moved
 from localvault.model.attributes import Attributes
 from localvault.model.ids import next_id
 from localvault.model.names import check_name, version_bytes
@@ -173,7 +174,9 @@ class Objects:
             head = Head(name, version_id, attributes, traits)
         else:
             version_id = next_id(call.now, after=old.current)
-            head = Head(old.name, version_id, attributes, traits, None, None, old.settings)
+            later = (each for each in self.ids(mutation, key, start=old.lowest) if each != old.lowest)
+            settings = moved(old.settings, later, version_id, call.now)
+            head = Head(old.name, version_id, attributes, traits, None, None, settings)
         call.version = version_id
         added = Version(version_id, attributes, traits, body)
         self.put_version(mutation, key, added)
@@ -195,6 +198,17 @@ class Objects:
         first = None if start is None else key + start
         for version_key, plaintext in records.scan(VERSIONS, key, start=first):
             yield self._decoded(version_key[len(key) :], plaintext)
+
+    def ids(
+        self, records: Records, key: bytes, *, start: bytes = b"", reverse: bool = False
+    ) -> Iterator[bytes]:
+        """Yield the ids of the versions of the object at `key` in their order, from `start` on; opens none of them.
+
+        With `reverse` from the newest on, or from `start`, backwards.
+        """
+        first = key + start if start else None
+        for version_key, _ in records.txn.scan(VERSIONS, key, start=first, reverse=reverse, keys_only=True):
+            yield version_key[len(key) :]
 
     def put_version(self, mutation: Mutation, key: bytes, version: Version) -> None:
         """Put a version of the object at `key` into the store."""

@@ -204,6 +204,10 @@ class ObjectVerbs(Generic[P, D]):
     def _properties(self, name: str, version: bytes | None, attributes: Attributes, traits: Any) -> P:
         raise NotImplementedError
 
+    def _of_version(self, head: Head, version: Version) -> P:
+        """Return the properties of one version of the object that `head` is of."""
+        return self._properties(head.name, version.id, version.attributes, version.traits)
+
     def _deleted(self, properties: P, deleted_on: int, purge_on: int) -> D:
         raise NotImplementedError
 
@@ -237,7 +241,7 @@ class ObjectVerbs(Generic[P, D]):
         head = self._objects.change_version(mutation, head, found)
         if self._kind.stays_inside:
             found.wipe()
-        return self._properties(head.name, found.id, found.attributes, found.traits)
+        return self._of_version(head, found)
 
     def _versions(
         self, call: Call, records: Records, name: str, start: bytes | None, size: int
@@ -249,7 +253,7 @@ class ObjectVerbs(Generic[P, D]):
             if len(page) == size:
                 call.count = size
                 return page, version.id
-            page.append(self._properties(head.name, version.id, version.attributes, version.traits))
+            page.append(self._of_version(head, version))
             if self._kind.stays_inside:
                 version.wipe()
         call.count = len(page)

@@ -43,6 +43,11 @@ def next_id(now: int, *, after: bytes | None = None) -> bytes:
     return (start | _from_bytes(os.urandom(8), "big") >> 2).to_bytes(ID_BYTES, "big")
 
 
+def last_before(moment: int) -> bytes:
+    """Return 16 bytes that every id of an earlier millisecond than that of `moment` (µs) sorts before, and no other."""
+    return (max(0, moment // 1000) << 80).to_bytes(ID_BYTES, "big")
+
+
 def _without_random_bits(ticks: int) -> int:
     millis, tick = divmod(ticks, _TICKS_PER_MS)
     return (millis & (1 << 48) - 1) << 80 | _VERSION_7 | tick << 64 | _VARIANT

@@ -143,14 +143,22 @@ class SecretProperties(Properties):
 class KeyProperties(Properties):
     """The properties of a key's version, with what the key is and may do."""
 
-    __slots__ = ("_traits",)
+    __slots__ = ("_retired", "_traits")
     _collection = "keys"
 
     def __init__(
-        self, home: Home, name: str, version: bytes | None, attributes: Attributes, traits: list[Any]
+        self,
+        home: Home,
+        name: str,
+        version: bytes | None,
+        attributes: Attributes,
+        traits: list[Any],
+        *,
+        retired: bool = False,
     ) -> None:
         super().__init__(home, name, version, attributes)
         self._traits = traits  # [kty, size, curve, operations, exportable], as stored
+        self._retired = retired
 
     @property
     def kty(self) -> str:
@@ -179,6 +187,11 @@ class KeyProperties(Properties):
         """Whether the private key may leave the vault by export."""
         return bool(self._traits[4])
 
+    @property
+    def retired(self) -> bool:
+        """Whether the version is older than the key's version policy lets open."""
+        return self._retired
+
     def to_dict(self) -> dict[str, Any]:
         """Return the properties under their public names, for JSON."""
         return super().to_dict() | {
@@ -187,6 +200,7 @@ class KeyProperties(Properties):
             "curve": self.curve,
             "operations": list(self.operations),
             "exportable": self.exportable,
+            "retired": self.retired,
         }
 
 

@@ -39,11 +39,18 @@ def parse(token: bytes) -> bytes:
         DecryptionFailed: no token, or one cut short.
         NewerFormat: of a format or suite this localvault does not know.
     """
-    if len(token) < OVERHEAD or not token[0] or not token[1]:
+    if len(token) < OVERHEAD:
         raise DecryptionFailed("this is not a token, or not all of it")
-    if token[0] > FORMAT or token[1] > XAES_256_GCM:
+    return parse_prefix(token)
+
+
+def parse_prefix(prefix: bytes) -> bytes:
+    """As `parse`, for what may be no more than the 18 bytes that a token begins with."""
+    if len(prefix) < PREFIX_LEN or not prefix[0] or not prefix[1]:
+        raise DecryptionFailed("this is not a token, or not all of it")
+    if prefix[0] > FORMAT or prefix[1] > XAES_256_GCM:
         raise NewerFormat("the token was made by a newer localvault", hint="update localvault")
-    return token[KEY_ID]
+    return prefix[KEY_ID]
 
 
 def token_key(material: Locked) -> Locked:

@@ -139,6 +139,7 @@ GIVEN = {
     "secret purge": "gone --yes",
     "secret backup": "live",
     "secret restore": "secret.copy",
+    "secret trim": "live --keep 1 --yes",
     "key create": "new EC",
     "key import": "new private.pem",
     "key get": "live",
@@ -155,6 +156,11 @@ GIVEN = {
     "key purge": "gone --yes",
     "key backup": "live",
     "key restore": "key.copy",
+    "key version-policy show": "live",
+    "key version-policy set": "live --latest-minus 2 --keep 3",
+    "key count-versions": "live token sealed",
+    "key retire": "worn OLD --counts counts",
+    "key trim": "worn --counts counts --yes",
     "key encrypt": "live value --algorithm A256GCM",
     "key decrypt": "live encrypted",
     "key sign": "live value --algorithm HS256",
@@ -188,6 +194,12 @@ FIELDS = {
     "key export-public": "public_key encoding",
     "key export": "private_key encoding",
     "key backup": "copy encoding",
+    "secret trim": "name removed versions",
+    "key version-policy show": "minimum_open latest_minus keep",
+    "key version-policy set": "minimum_open latest_minus keep",
+    "key count-versions": "key total counts unknown invalid",
+    "key retire": "id version enabled retired",
+    "key trim": "name removed versions",
     "key encrypt": "key_id algorithm ciphertext iv authentication_tag",
     "key decrypt": "content encoding",
     "key unwrap": "key encoding",
@@ -238,6 +250,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             vault.secrets.set(name, "v")
             vault.keys.create(name, "oct")
         vault.keys.create("pair", "EC", exportable=True)
+        vault.keys.create("worn", "oct")
+        vault.keys.rotate("worn")
         crypto = vault.crypto("live")
         encrypted = crypto.encrypt("A256GCM", b"v")
         sealed = io.BytesIO()
@@ -253,6 +267,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "encrypted": _as_json(encrypted, "ciphertext", "iv", "authentication_tag"),
             "wrapped": _as_json(wrapped, "encrypted_key"),
             "signature": _as_json(signed, "signature"),
+            "counts": json.dumps(vault.crypto("worn").count_versions([]).to_dict()).encode(),
         }
         for name in ("gone", "copied"):
             vault.secrets.delete(name)
@@ -273,7 +288,8 @@ def test_every_command_is_tried_with_json() -> None:
 @pytest.mark.parametrize("words", GIVEN)
 def test_a_result_is_one_json_document(words: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """With --json each command writes one document of its kind on standard output, and nothing beside it."""
-    code, out, err = _json(f"{words} {GIVEN[words]}".replace("SLOT", _spare_slot()), capfd)
+    given = GIVEN[words].replace("SLOT", _spare_slot()).replace("OLD", _old_version())
+    code, out, err = _json(f"{words} {given}", capfd)
     assert (code, err) == (0, "")
     document = json.loads(out)
     assert out.endswith("\n")
@@ -303,7 +319,8 @@ def test_an_error_is_json_too(found: Found, folder: Path, capfd: pytest.CaptureF
     for more, codes in (("--no-such-option", {2}), ("--vault nowhere", {2, 10})):
         if (more, found.words) in {("--vault nowhere", words) for words in ("completion", "doctor", "init")}:
             continue  # need no vault
-        code, out, err = _json(f"{found.words} {more} {given}".replace("SLOT", "00" * 16), capfd)
+        given = given.replace("SLOT", "00" * 16).replace("OLD", "00" * 16)
+        code, out, err = _json(f"{found.words} {more} {given}", capfd)
         assert (code in codes, out) == (True, ""), (code, out, err)
         error = json.loads(err)
         assert set(error) == {"error"}
@@ -328,6 +345,13 @@ def _spare_slot() -> str:
         Path(os.environ["LOCALVAULT_PATH"]), passphrase=PASSPHRASE, allow_weak=True
     ) as vault:
         return next(slot.id for slot in vault.slots.list() if slot.label == "spare")
+
+
+def _old_version() -> str:
+    with localvault.open(
+        Path(os.environ["LOCALVAULT_PATH"]), passphrase=PASSPHRASE, allow_weak=True
+    ) as vault:
+        return str(next(iter(vault.keys.versions("worn"))).version)
 
 
 def _as_json(made: Any, *fields: str) -> bytes:

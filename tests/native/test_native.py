@@ -172,3 +172,11 @@ def test_no_damage_leads_out_of_the_file(tmp_path: Path, count: int) -> None:
     facts = [meta.main.root, meta.main.depth - 1, meta.last_page, 1, count]
     opened = run(program, tmp_path / "vault" / DATA_FILE, *map(str, facts), timeout=3000)
     assert 0 < int(opened) < count * 3 / 4
+
+
+@pytest.mark.parametrize("variant", [name for name in SANITIZERS if name != "thread"])
+@pytest.mark.parametrize("rounds", [20_000, pytest.param(2_000_000, marks=pytest.mark.fuzz)])
+def test_counting_prefixes_is_right_for_every_shape(tmp_path: Path, variant: str, rounds: int) -> None:
+    """Records of all lengths, tables of all sizes, offsets that lead anywhere: each counted once, nothing else read."""
+    program = build([NATIVE / "test_prefixes.c"], variant, tmp_path / "program")
+    assert int(run(program, "20261126", str(rounds), timeout=3000)) > 50 * rounds

@@ -56,6 +56,7 @@ def test_every_type_size_and_curve_can_be_made(vault: Vault, name: str) -> None:
         "curve": curve,
         "operations": list(OPERATIONS[name]),
         "exportable": False,
+        "retired": False,
     }
     assert vault.keys.get("made").to_dict() == made.to_dict()
 

@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 import pytest
 
 import localvault
-from localvault import OPERATIONS, AccessDenied, Event, LocalVaultError, Vault
+from localvault import (
+    OPERATIONS,
+    AccessDenied,
+    Event,
+    LocalVaultError,
+    Vault,
+    VersionCounts,
+    VersionPolicy,
+)
 from localvault.access.decide import Access
 from localvault.model.key_access import KEY_ACCESS
 from localvault.testing.clock import FixedClock
@@ -43,6 +51,7 @@ class World:
         self.token = self.crypto.seal(b"text")
         self.sealed = io.BytesIO()
         self.crypto.seal_file(io.BytesIO(b"text"), self.sealed)
+        (folder / "kept").write_bytes(self.sealed.getvalue())
         self.encrypted = self.crypto.encrypt("A256GCM", b"text")
         self.wrapped = self.crypto.wrap_key("A256KW", bytes(16)).encrypted_key
         self.mac = self.crypto.sign("HS256", b"text").signature
@@ -61,6 +70,12 @@ class World:
         """Purge what is deleted, so that it can be restored."""
         self.vault.secrets.purge("gone")
         self.vault.keys.purge("gone")
+
+    def retire_pairs(self) -> None:
+        """Have two versions of `pair` that can be trimmed."""
+        for _ in range(2):
+            self.vault.keys.rotate("pair")
+        self.vault.keys.set_version_policy("pair", VersionPolicy(latest_minus=0))
 
     def rewound(self) -> io.BytesIO:
         """A sealed file, at its beginning."""
@@ -163,6 +178,32 @@ CASES: dict[str, Case] = {
     "keys.export": Case(
         lambda w: w.vault.keys.export("data", access=KEY_ACCESS),
         [Told("KeyExport", "/keys/data", "keys/data")],
+    ),
+    "keys.version_policy": Case(
+        lambda w: w.vault.keys.version_policy("pair"), [Told("KeyGetVersionPolicy", "/keys/pair")]
+    ),
+    "keys.set_version_policy": Case(
+        lambda w: w.vault.keys.set_version_policy("pair", VersionPolicy(latest_minus=1)),
+        [Told("KeySetVersionPolicy", "/keys/pair")],
+    ),
+    "keys.retire": Case(
+        lambda w: w.vault.keys.retire("pair", str(w.versions["keys/pair"]), VersionCounts("pair", {}, {}, 0)),
+        [Told("KeyRetire", "/keys/pair", "keys/pair")],
+        lambda w: w.vault.keys.rotate("pair"),
+    ),
+    "keys.trim": Case(
+        lambda w: w.vault.keys.trim("pair"), [Told("KeyTrim", "/keys/pair", None, 2)], World.retire_pairs
+    ),
+    "secrets.trim": Case(
+        lambda w: w.vault.secrets.trim("db", keep=1), [Told("SecretTrim", "/secrets/db", None, 1)]
+    ),
+    "crypto.count_versions": Case(
+        lambda w: w.crypto.count_versions([w.token] * 3),
+        [Told("KeyCountVersions", "/keys/data", None, 3)],
+    ),
+    "crypto.count_file_versions": Case(
+        lambda w: w.crypto.count_file_versions([w.folder / "kept"] * 2),
+        [Told("KeyCountVersions", "/keys/data", None, 2)],
     ),
     "crypto.encrypt": _crypto("KeyEncrypt", lambda w: w.crypto.encrypt("A256GCM", b"text")),
     "crypto.decrypt": _crypto("KeyDecrypt", World.decrypt),
@@ -288,6 +329,20 @@ def test_a_verb_is_told_as_it_should(world: World, case: Case) -> None:
         assert event.time == world.clock.now
         assert event.correlation_id is None
         assert 0 <= event.duration_us < 60_000_000
+
+
+def test_what_would_be_trimmed_is_a_list(world: World) -> None:
+    """A dry run is told as listing versions, needs no more right than that, and changes nothing."""
+    world.retire_pairs()
+    before = records(world.vault)
+    with told(world.vault) as events:
+        assert len(world.vault.keys.trim("pair", dry_run=True)) == 2
+        assert len(world.vault.secrets.trim("db", keep=1, dry_run=True)) == 1
+    assert [(event.operation, event.count, (event.details or {})["would"]) for event in events] == [
+        ("KeyListVersions", 2, "trim"),
+        ("SecretListVersions", 1, "trim"),
+    ]
+    assert records(world.vault) == before
 
 
 def _version(world: World, want: Told, result: Any) -> str | None:

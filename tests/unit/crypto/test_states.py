@@ -18,7 +18,9 @@ from localvault import (
     KeyNotFound,
     KeyNotYetValid,
     KeyOperationForbidden,
+    KeyVersionRetired,
     Vault,
+    VersionPolicy,
 )
 from localvault.algorithms.table import OPERATIONS
 from localvault.testing.clock import FixedClock
@@ -68,6 +70,11 @@ VERBS = {
         ("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap_many([made["token"]])
     ),
 }
+# What asks which versions are named, and uses none: a key in any state is asked.
+ASKING: dict[str, Callable[[Crypto, dict[str, Any]], object]] = {
+    "count_versions": lambda crypto, made: crypto.count_versions([made["token"]]),
+    "count_file_versions": lambda crypto, made: crypto.count_file_versions([made["sealed"]]),
+}
 verbs = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
 
 
@@ -77,8 +84,8 @@ def public_verbs() -> set[str]:
 
 
 def test_no_verb_is_left_out() -> None:
-    """The table above has every public verb."""
-    assert set(VERBS) == public_verbs()
+    """The tables above have every public verb."""
+    assert set(VERBS) | set(ASKING) == public_verbs()
 
 
 @pytest.fixture
@@ -94,9 +101,11 @@ def made(vault: Vault, tmp_path: Path) -> dict[str, Any]:
     }
     file = io.BytesIO()
     crypto.seal_file(io.BytesIO(b"text"), file)
+    (tmp_path / "sealed").write_bytes(file.getvalue())
     made = {
         "parts": parts,
         "file": file.getvalue(),
+        "sealed": tmp_path / "sealed",
         "target": tmp_path / "opened",
         "wrapped": crypto.wrap_key("A256KW", OTHER_KEY).encrypted_key,
         "mac": crypto.sign("HS256", b"text").signature,
@@ -173,6 +182,38 @@ def test_a_name_no_key_can_have_is_refused(vault: Vault, made: dict[str, Any], v
     for name in ("", "a b", "ä", "x" * 128, "../k"):
         with pytest.raises(BadParameter):
             verb.call(vault.crypto(name), made)
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING.keys())
+def test_a_key_in_any_state_is_asked(
+    vault: Vault, clock: FixedClock, made: dict[str, Any], ask: Callable[[Crypto, dict[str, Any]], object]
+) -> None:
+    """Disabled, expired, permitted nothing, retired: while the key is there, it is told which versions are named."""
+    expected = ask(vault.crypto("k"), made)
+    vault.keys.update("k", enabled=False, operations=[], expires_on=clock.now)
+    vault.keys.rotate("k")
+    vault.keys.set_version_policy("k", VersionPolicy(latest_minus=0))
+    assert ask(vault.crypto("k"), made) == expected
+    vault.keys.delete("k")
+    for name, error in (("k", KeyNotFound), ("never", KeyNotFound), ("a b", BadParameter)):
+        with pytest.raises(error):
+            ask(vault.crypto(name), made)
+
+
+@verbs
+def test_a_retired_version_only_verifies(vault: Vault, made: dict[str, Any], verb: Verb) -> None:
+    """`KeyVersionRetired` for whatever else it is asked for by name; lifted, all is well again."""
+    version = vault.keys.get("k").version
+    vault.keys.rotate("k")
+    old, policy = vault.crypto("k", version), VersionPolicy(latest_minus=0)
+    vault.keys.set_version_policy("k", policy)
+    if verb.needs == ("verify",):
+        verb.call(old, made)
+    else:
+        with pytest.raises(KeyVersionRetired):
+            verb.call(old, made)
+    vault.keys.set_version_policy("k", VersionPolicy())
+    verb.call(old, made)
 
 
 def test_a_version_has_a_state_of_its_own(vault: Vault, made: dict[str, Any]) -> None:

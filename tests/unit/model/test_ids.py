@@ -8,7 +8,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localvault.model.ids import ids, next_id
+from localvault.model.ids import ids, last_before, next_id
 
 TIMES = st.integers(0, 4_000_000_000_000_000)
 
@@ -34,3 +34,11 @@ def test_many_ids_of_one_moment_are_distinct_and_in_order(now: int) -> None:
     """More than one millisecond's counter can hold."""
     made = list(islice(ids(now), 5000))
     assert made == sorted(set(made))
+
+
+@given(TIMES, TIMES)
+def test_a_moment_parts_ids_by_their_milliseconds(made: int, moment: int) -> None:
+    """What was made in an earlier millisecond sorts before, everything else after."""
+    assert (next_id(made) < last_before(moment)) == (made // 1000 < moment // 1000)
+    assert len(last_before(moment)) == 16
+    assert last_before(-1) == bytes(16)

@@ -61,6 +61,14 @@ def test_other_formats_are_said(start: bytes, error: type[LocalVaultError]) -> N
         token.parse(start + bytes(56))
 
 
+@given(VERSION_IDS)
+def test_a_prefix_alone_tells_as_much(version_id: bytes) -> None:
+    """What a token begins with is enough to read its version; less is not."""
+    assert token.parse_prefix(token.prefix(version_id)) == version_id
+    with pytest.raises(DecryptionFailed):
+        token.parse_prefix(token.prefix(version_id)[:-1])
+
+
 @pytest.mark.parametrize("size", [0, 15, 17, 32])
 def test_a_version_id_has_16_bytes(size: int) -> None:
     """A mistake of ours, not of a caller's."""

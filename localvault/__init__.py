@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from localvault.crypto.client import Crypto
+    from localvault.crypto.datakey import DataKey
     from localvault.crypto.tokens import TOKEN_OVERHEAD
     from localvault.crypto.versions import file_version, token_version
     from localvault.errors import (
@@ -77,6 +78,10 @@ if TYPE_CHECKING:
     from localvault.opening import create, open
     from localvault.operations import OPERATIONS
     from localvault.resolving import Resolved, register, resolve, unregister
+    from localvault.rewrapping.files import TokenFiles, rewrap_files
+    from localvault.rewrapping.sql import SqlTokens
+    from localvault.rewrapping.store import Rewrapped, TokenRow, TokenStore
+    from localvault.rewrapping.walker import rewrap
     from localvault.sealing.calibrate import calibrate
     from localvault.sealing.profiles import (
         OWASP_MINIMUM,
@@ -97,6 +102,7 @@ _ERRORS = (
 )
 _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Crypto": "localvault.crypto.client",
+    "DataKey": "localvault.crypto.datakey",
     "Event": "localvault.model.event",
     "KdfProfile": "localvault.sealing.profiles",
     "Key": "localvault.keys",
@@ -109,10 +115,15 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "RFC_9106_HIGH_MEMORY": "localvault.sealing.profiles",
     "RFC_9106_LOW_MEMORY": "localvault.sealing.profiles",
     "Resolved": "localvault.resolving",
+    "Rewrapped": "localvault.rewrapping.store",
     "Secret": "localvault.model.secret",
     "SecretProperties": "localvault.model.properties",
     "Settings": "localvault.model.settings",
+    "SqlTokens": "localvault.rewrapping.sql",
     "TOKEN_OVERHEAD": "localvault.crypto.tokens",
+    "TokenFiles": "localvault.rewrapping.files",
+    "TokenRow": "localvault.rewrapping.store",
+    "TokenStore": "localvault.rewrapping.store",
     "TreeHead": "localvault.model.event",
     "Vault": "localvault.vault",
     "VersionCounts": "localvault.model.version_counts",
@@ -124,6 +135,8 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "open": "localvault.opening",
     "register": "localvault.resolving",
     "resolve": "localvault.resolving",
+    "rewrap": "localvault.rewrapping.walker",
+    "rewrap_files": "localvault.rewrapping.files",
     "threads": "localvault.native.threads",
     "token_version": "localvault.crypto.versions",
     "unregister": "localvault.resolving",
@@ -149,6 +162,7 @@ __all__ = [
     "Conflict",
     "Crypto",
     "Damaged",
+    "DataKey",
     "DecryptionFailed",
     "Event",
     "Forbidden",
@@ -182,15 +196,20 @@ __all__ = [
     "RFC_9106_LOW_MEMORY",
     "ReadOnlyVault",
     "Resolved",
+    "Rewrapped",
     "Secret",
     "SecretDisabled",
     "SecretNotFound",
     "SecretProperties",
     "Settings",
+    "SqlTokens",
     "StoreBusy",
     "StoreFull",
     "TOKEN_OVERHEAD",
     "Tampered",
+    "TokenFiles",
+    "TokenRow",
+    "TokenStore",
     "TreeHead",
     "UnlockFailed",
     "Vault",
@@ -208,6 +227,8 @@ __all__ = [
     "open",
     "register",
     "resolve",
+    "rewrap",
+    "rewrap_files",
     "threads",
     "token_version",
     "unregister",

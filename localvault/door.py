@@ -132,6 +132,37 @@ class Door:
         self._journal.note(self._fields(operation, target, call, started, "Success", None))
         return result
 
+    def allow(
+        self,
+        operation: Operation,
+        target: str,
+        body: Callable[Concatenate[Call, Records, P], object],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Return if what was handed out by an operation, and told of then, may be used once more: see `DataKey`.
+
+        Authorises and runs `body` on one snapshot, which raises if it may not. Only a refusal is told: whoever has a
+        data key uses it a million times, and its making or opening was the event.
+
+        Raises:
+            AccessDenied: the principal may not.
+            LocalVaultError: whatever `body` raises, journalled as a failure of `operation`.
+        """
+        started = perf_counter_ns()
+        call = Call(self._clock())
+        try:
+            self._access.require(self._principal, operation.data_action, target)
+            batch = self._own_batch()
+            if batch is not None:
+                body(call, Records(batch.txn, self._sealers), *args, **kwargs)
+                return
+            with self._read() as txn:
+                body(call, Records(txn, self._sealers), *args, **kwargs)
+        except BaseException as error:
+            self._note_failure(operation, target, call, started, error)
+            raise
+
     def write(
         self,
         operation: Operation,

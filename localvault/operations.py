@@ -70,6 +70,11 @@ KEY_SEAL = _row("KeySeal", "keys/encrypt/action")
 KEY_OPEN = _row("KeyOpen", "keys/decrypt/action")
 # Rewrapping opens and seals but shows nobody the plaintext: the right to encrypt and the key's own operations suffice.
 KEY_REWRAP = _row("KeyRewrap", "keys/encrypt/action")
+# A data key is wrapped and unwrapped by the rows above: who may wrap could draw one and wrap it all the same. Moving
+# wrapped ones shows them to nobody, so the right to wrap suffices, as above; handing one out in the clear is a right of
+# its own, because data may be used by many of whom none is to carry its keys away.
+DATA_KEY_REWRAP = _row("DataKeyRewrap", "keys/wrap/action")
+DATA_KEY_EXPORT = _row("DataKeyExport", "localvault/keys/exportDataKey/action")
 
 VAULT_CREATE = _row("VaultCreate", "localvault/vault/write", writes=True)
 VAULT_OPEN = _row("VaultOpen", "localvault/vault/read")

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
     "changes": {},
     "ciphertext": b"",
     "ciphertexts": [b""],
+    "count": 1,
     "context": b"",
     "counts": localvault.VersionCounts("a", {}, {}, 0),
     "digest": bytes(32),
@@ -64,6 +65,8 @@ ARGUMENTS: dict[str, Any] = {
     "value": "v",
     "values": {"a": "v"},
     "version": "00" * 16,
+    "wrapped": b"",
+    "wrapped_keys": [b""],
 }
 # These do not need the vault open; everything else must not work on a closed one.
 QUIET = {"Vault.close", "Vault.crypto", "Vault.id", "Vault.path", "Secrets.close", "Keys.close"}
@@ -309,7 +312,9 @@ def _use(face: Any, verb_name: str, folder: Path, **more: Any) -> None:
     if "path" in given:
         given["path"] = folder / "there"
     result = verb(**given)
-    if hasattr(result, "__enter__"):
+    if isinstance(result, localvault.DataKey):
+        result.close()
+    elif hasattr(result, "__enter__"):
         with result:
             face.secrets.set("a", "v")
     elif hasattr(result, "__iter__"):

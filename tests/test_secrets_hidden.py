@@ -26,6 +26,7 @@ import localvault
 from localvault import LocalVaultError, Packed, Vault
 from localvault.lifecycle.backup import dump
 from localvault.model.key_access import KEY_ACCESS
+from localvault.sealing import datakey
 from localvault.testing.profiles import CHEAPEST
 from tests.support import life
 
@@ -103,6 +104,8 @@ BEARERS: dict[str, Callable[[Vault], Any]] = {
     "what wrap_key made": lambda vault: vault.crypto("key").wrap_key("A256KW", RAW),
     "what sign made": lambda vault: vault.crypto("key").sign("HS256", RAW),
     "a token": lambda vault: vault.crypto("key").seal(RAW),
+    "a data key": lambda vault: _data_key(vault),
+    "data keys": lambda vault: [_data_key(vault)],
     "a backup": lambda vault: vault.secrets.backup("text", passphrase=MARKER),
     "a key's backup": lambda vault: vault.keys.backup("key", passphrase=MARKER),
     "many as one buffer": lambda vault: Packed.of([RAW, RAW]),
@@ -122,6 +125,18 @@ def _decrypted(vault: Vault) -> Any:
     crypto = vault.crypto("key")
     made = crypto.encrypt("A256GCM", RAW)
     return crypto.decrypt("A256GCM", made.ciphertext, iv=made.iv, authentication_tag=made.authentication_tag)
+
+
+def _data_key(vault: Vault) -> Any:
+    version = vault.keys.get("key").version
+    assert version is not None
+    prefix = datakey.prefix(datakey.AES_KW, bytes.fromhex(version))
+    wrapped = vault.crypto("key").wrap_key("A256KW", RAW).encrypted_key
+    opened = vault.crypto("key").open_data_key(
+        prefix + wrapped + datakey.binding(memoryview(RAW), prefix, b"")
+    )
+    opened.seal(b"")
+    return opened
 
 
 def _loaded(vault: Vault) -> Any:
@@ -197,7 +212,8 @@ def test_no_type_shows_what_it_carries(vault: Vault, bearer: str, how: str) -> N
 
 
 @pytest.mark.parametrize(
-    "bearer", ["a secret in text", "a secret in bytes", "what decrypt opened", "its material"]
+    "bearer",
+    ["a secret in text", "a secret in bytes", "what decrypt opened", "its material", "a data key"],
 )
 @pytest.mark.parametrize("how", ["pickle 0", "pickle 5", "a copy", "a deep copy", "asdict", "json", "vars"])
 def test_what_carries_a_secret_is_not_copied_at_all(vault: Vault, bearer: str, how: str) -> None:
@@ -214,6 +230,7 @@ def test_the_secret_is_there_all_the_same(vault: Vault) -> None:
     assert BEARERS["what unwrap_key opened"](vault).key == RAW
     assert vault.keys.export("key", access=KEY_ACCESS) == JWK
     assert _loaded(vault).material.private_jwk() == JWK
+    assert _data_key(vault).export(access=KEY_ACCESS) == RAW
     assert bytes(Packed.of([RAW]).data) == RAW
 
 
@@ -303,6 +320,9 @@ FAILURES: dict[str, Callable[[Any, Path], object]] = {
     "verify": lambda vault, path: vault.crypto("ec").verify("ES256", RAW, RAW * 2),
     "verify a MAC": lambda vault, path: vault.crypto("key").verify("HS256", RAW, RAW),
     "verify many": lambda vault, path: vault.crypto("ec").verify_many("ES256", [RAW], [RAW * 2]),
+    "open a data key": lambda vault, path: vault.crypto("key").open_data_key(RAW * 3),
+    "wrap many": lambda vault, path: vault.crypto("key").wrap_many("A256KW", [RAW, RAW + b"x"]),
+    "export a data key for the wrong token": lambda vault, path: _data_key(vault).export(access=MARKER),
     "seal under no oct key": lambda vault, path: vault.crypto("ec").seal(RAW),
     "seal under no key": lambda vault, path: vault.crypto("none").seal_many([RAW]),
     "seal text": lambda vault, path: vault.crypto("key").seal(MARKER),

@@ -54,6 +54,15 @@ def verify_many(material: KeyMaterial, algorithm: str, digests: Packed, signatur
     )
 
 
+def wrap_many(material: KeyMaterial, algorithm: str, keys: Packed) -> Packed:
+    """Return each key wrapped; arguments as for `KeyMaterial.wrap`.
+
+    Raises:
+        BadParameter, VaultClosed: as `KeyMaterial.wrap`.
+    """
+    return Packed.of([material.wrap(algorithm, key) for key in keys])
+
+
 def unwrap_many(
     material: KeyMaterial, algorithm: str, wrapped: Packed, *, allow_rsa1_5: bool = False
 ) -> tuple[Packed, list[int]]:

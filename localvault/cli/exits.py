@@ -23,6 +23,7 @@ DONE: Final = 0
 UNEXPECTED: Final = 1
 USAGE: Final = 2
 DAMAGED: Final = 7
+UNOPENED: Final = 9
 UNWELL: Final = 11
 CANNOT_START: Final = 126
 NO_PROGRAM: Final = 127
@@ -48,7 +49,7 @@ EXITS: Final = (
         (errors.StoreFull, errors.StoreBusy, errors.JournalUnavailable),
     ),
     Exit(
-        9,
+        UNOPENED,
         "a signature does not fit, or a ciphertext or token does not open",
         (errors.InvalidSignature, errors.DecryptionFailed),
     ),

@@ -33,6 +33,7 @@ COMMANDS = {
     "key": "key key",
     "audit": "audit audit",
     "agenda": "agenda agenda",
+    "rewrap": "rewrap rewrap",
     "run": "run run",
     "import-env": "envfile import_env",
     "export-env": "envfile export_env",

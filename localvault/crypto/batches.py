@@ -71,16 +71,17 @@ class Outcome:
         self._failed = failed
         self._wrong: list[int] = []
 
-    def is_error(self, call: Call, wrong: list[int]) -> bool:
-        """Tell the event how many items failed; whether that is an error."""
+    def is_error(self, call: Call | None, wrong: list[int]) -> bool:
+        """Tell the event, if there is one, how many items failed; whether that is an error."""
         if not wrong:
             return False
-        call.details = (call.details or {}) | {"failed": len(wrong)}
+        if call is not None:
+            call.details = (call.details or {}) | {"failed": len(wrong)}
         self._wrong = wrong
         return self._failed is None
 
     def note(
-        self, call: Call, wrong: list[int], tokens: Packed | list[bytes], made: Packed | list[bytes]
+        self, call: Call | None, wrong: list[int], tokens: Packed | list[bytes], made: Packed | list[bytes]
     ) -> None:
         """As `is_error`, for tokens.
 

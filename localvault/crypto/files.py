@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -17,12 +18,12 @@ from localvault.crypto.source import Place, Readable, Source, reading
 from localvault.crypto.target import Outgoing, Target, Writable, new_file
 from localvault.crypto.use import KeyUse
 from localvault.door import Apart, Call
-from localvault.errors import BadParameter, DecryptionFailed
+from localvault.errors import BadParameter, Conflict, DecryptionFailed
 from localvault.native.face import XaesKey
-from localvault.operations import KEY_OPEN, KEY_SEAL, Operation
+from localvault.operations import KEY_OPEN, KEY_REWRAP, KEY_SEAL, Operation
 from localvault.records import Records
 from localvault.sealing.filehead import HEADER_SIZE, FileHeader, parse
-from localvault.sealing.filestream import open_stream, seal_stream
+from localvault.sealing.filestream import open_stream, rewrap_stream, seal_stream
 
 Progress = Callable[[int, int | None], None]
 _PROGRESS_EVERY = 0.25  # s
@@ -67,18 +68,8 @@ class FileVerbs(KeyUse):
 
         def work(apart: Apart, told: dict[str, Any]) -> None:
             version_id, key = apart.look(find)
-            with reading(source) as plain, self._writing(target, replace) as sealed:
-                _refuse_same(plain, sealed)
-
-                def read(window: memoryview) -> int:
-                    size = meter.read(window)
-                    told["bytes"] += size
-                    return size
-
-                meter = _Meter(plain, progress)
-                seal_stream(key, FileHeader.new(version_id), context, read, sealed.write)
-                meter.end()
-                plain.check_unchanged()
+            with reading(source) as plain, writing(target, self._ground.folder, replace=replace) as sealed:
+                seal_to(key, FileHeader.new(version_id), context, plain, sealed, progress, told)
                 _hand_out(apart, sealed)
 
         return self._file_operation(KEY_SEAL, work)
@@ -103,30 +94,68 @@ class FileVerbs(KeyUse):
             BadParameter, StoreFull, VaultError: as for `seal_file`.
             KeyNotFound, KeyDisabled, KeyOperationForbidden: the version may not.
         """
-        if not isinstance(target, str | os.PathLike):
-            raise TypeError(
-                "a file is opened into a path, so that nothing of it is out before all is authentic"
-            )
+        check_target(target)
 
         def work(apart: Apart, told: dict[str, Any]) -> None:
             # What has no such key says so before it reads, which from a pipe may take a while.
             apart.look(lambda call, records: self._keys.require(records, self._name))
-            with reading(source) as sealed, self._writing(target, replace) as plain:
-                _refuse_same(sealed, plain)
-                meter = _Meter(sealed, progress)
-                beginning = bytearray(HEADER_SIZE)
-                header = parse(bytes(beginning[: meter.read(memoryview(beginning))]))
-                key = apart.look(self._finding(header.version_id))
+            with reading(source) as sealed, writing(target, self._ground.folder, replace=replace) as plain:
 
-                def write(window: memoryview) -> None:
-                    plain.write(window)
-                    told["bytes"] += len(window)
+                def find(version_id: bytes) -> XaesKey:
+                    return apart.look(self._finding(version_id))
 
-                open_stream(key, header, context, meter.read, write)
-                meter.end()
+                open_to(find, context, sealed, plain, progress, told)
                 _hand_out(apart, plain)
 
         return self._file_operation(KEY_OPEN, work)
+
+    def rewrap_file(self, path: Place, *, context: bytes = b"", progress: Progress | None = None) -> int:
+        """Move a sealed file to the current version, in its place; returns how many bytes of content it has.
+
+        The file at `path` is the old one until it is the new one, whole and with the old one's mode and owner; the
+        plaintext is in memory only, 1 MiB at a time. A file that somebody writes to meanwhile, or puts in its place, is
+        left as it is then; only where that happens in the very instant of the change does it go unnoticed.
+
+        Args:
+            path: the file; through links, which stay.
+            context: the one it was sealed with; it stays.
+            progress: as for `seal_file`.
+
+        Raises:
+            Conflict: somebody changed the file meanwhile, and it is as they left it.
+            DecryptionFailed, NewerFormat: as for `open_file`.
+            BadParameter, StoreFull, VaultError: as for `seal_file`.
+            KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: a version may not.
+        """
+        place = Path(os.path.realpath(path))
+
+        def find(call: Call, records: Records) -> tuple[bytes, XaesKey]:
+            _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
+            return version_id, loaded.files
+
+        def work(apart: Apart, told: dict[str, Any]) -> None:
+            version_id, new_key = apart.look(find)
+            with (
+                reading(place) as sealed,
+                new_file(place, replace=True, outside=self._ground.folder) as moved,
+            ):
+                meter = Meter(sealed, progress)
+                header = meter.header()
+                key = apart.look(self._finding(header.version_id))
+                apart.call.version = version_id  # the one in use, as for tokens
+                new_header = FileHeader.new(version_id, header.chunk_log2)
+                told["bytes"] = rewrap_stream(
+                    key, header, new_key, new_header, context, meter.read, moved.write
+                )
+                meter.end()
+                moved.be_like(sealed.status)
+                moved.complete()
+                if moved.identity != sealed.identity or sealed.is_changed():
+                    raise Conflict(f"{place} was changed while it was rewrapped", hint="rewrap it again")
+                apart.tell()
+                moved.appear()
+
+        return self._file_operation(KEY_REWRAP, work)
 
     def _file_operation(self, operation: Operation, work: Callable[[Apart, dict[str, Any]], None]) -> int:
         """Run `work` as one operation whose event tells, also of a failure, how many bytes of content it had done."""
@@ -149,16 +178,83 @@ class FileVerbs(KeyUse):
 
         return find
 
-    @contextmanager
-    def _writing(self, target: Place | Writable, replace: bool) -> Iterator[Target]:
-        if not isinstance(target, str | os.PathLike):
-            yield Outgoing(target)
-            return
-        with new_file(target, replace=replace, outside=self._ground.folder) as file:
-            yield file
+
+def seal_to(
+    key: XaesKey,
+    header: FileHeader,
+    context: bytes,
+    plain: Source,
+    sealed: Target,
+    progress: Progress | None,
+    told: dict[str, Any],
+) -> None:
+    """Seal all of a source into a target that is yet to be completed; `told["bytes"]` counts the content.
+
+    Raises:
+        BadParameter: the source is the target, cannot be read, has no end, or changed meanwhile.
+        StoreFull, VaultError: the target cannot be written.
+    """
+    _refuse_same(plain, sealed)
+
+    def read(window: memoryview) -> int:
+        size = meter.read(window)
+        told["bytes"] += size
+        return size
+
+    meter = Meter(plain, progress)
+    seal_stream(key, header, context, read, sealed.write)
+    meter.end()
+    plain.check_unchanged()
 
 
-class _Meter:
+def open_to(
+    find: Callable[[bytes], XaesKey],
+    context: bytes,
+    sealed: Source,
+    plain: Target,
+    progress: Progress | None,
+    told: dict[str, Any],
+) -> None:
+    """Open a sealed file into a target that is yet to be completed; `find` has the key that its header names.
+
+    Raises:
+        DecryptionFailed, NewerFormat: it does not open.
+        BadParameter, StoreFull, VaultError: as for `seal_to`.
+    """
+    _refuse_same(sealed, plain)
+    meter = Meter(sealed, progress)
+    header = meter.header()
+    key = find(header.version_id)
+
+    def write(window: memoryview) -> None:
+        plain.write(window)
+        told["bytes"] += len(window)
+
+    open_stream(key, header, context, meter.read, write)
+    meter.end()
+
+
+@contextmanager
+def writing(target: Place | Writable, outside: Path, *, replace: bool) -> Iterator[Target]:
+    """Yield what writes to `target`: a new file, not in the folder `outside`, or what the caller has open.
+
+    Raises:
+        BadParameter, StoreFull, VaultError: as for `new_file`.
+    """
+    if not isinstance(target, str | os.PathLike):
+        yield Outgoing(target)
+        return
+    with new_file(target, replace=replace, outside=outside) as file:
+        yield file
+
+
+def check_target(target: object) -> None:
+    """Refuse what a file must not be opened into."""
+    if not isinstance(target, str | os.PathLike):
+        raise TypeError("a file is opened into a path, so that nothing of it is out before all is authentic")
+
+
+class Meter:
     """Reads from a source and tells the caller how far it has come."""
 
     def __init__(self, source: Source, progress: Progress | None) -> None:
@@ -168,6 +264,7 @@ class _Meter:
         self._due = monotonic() + _PROGRESS_EVERY
 
     def read(self, window: memoryview) -> int:
+        """Fill the window, and tell how far that is when it is time to."""
         size = self._source.read(window)
         self._done += size
         if self._progress is not None and monotonic() >= self._due:
@@ -175,7 +272,17 @@ class _Meter:
             self._progress(self._done, self._source.total)
         return size
 
+    def header(self) -> FileHeader:
+        """Read the header of a sealed file.
+
+        Raises:
+            DecryptionFailed, NewerFormat: it is none.
+        """
+        beginning = bytearray(HEADER_SIZE)
+        return parse(bytes(beginning[: self.read(memoryview(beginning))]))
+
     def end(self) -> None:
+        """Tell that all is done."""
         if self._progress is not None:
             self._progress(self._done, self._source.total)
 

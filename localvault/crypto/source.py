@@ -45,6 +45,17 @@ class Source:
         return self._status.st_size
 
     @property
+    def status(self) -> os.stat_result:
+        """What the system knew of it when it was opened.
+
+        Raises:
+            BadParameter: it is no file of the system's.
+        """
+        if self._status is None:
+            raise BadParameter("the source is no file")
+        return self._status
+
+    @property
     def identity(self) -> Identity | None:
         """Which file this is, if it is one."""
         return identity_of(self._status)
@@ -67,13 +78,17 @@ class Source:
         Raises:
             BadParameter: somebody wrote to it meanwhile.
         """
-        before, after = self._status, status_of(self._reads)
-        if self._path is None or before is None or after is None or not stat.S_ISREG(before.st_mode):
-            return
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if self.is_changed():
             raise BadParameter(
                 f"{self._path} changed while it was read", hint="seal a copy that stays as it is"
             )
+
+    def is_changed(self) -> bool:
+        """Whether it is a file to which, as far as its size and time of change tell, somebody wrote meanwhile."""
+        before, after = self._status, status_of(self._reads)
+        if self._path is None or before is None or after is None or not stat.S_ISREG(before.st_mode):
+            return False
+        return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
 
     def _fill(self, window: memoryview) -> int:
         have = 0

@@ -119,6 +119,18 @@ class NewFile:
             return identity_of(self._path.stat())
         return None
 
+    def be_like(self, status: os.stat_result) -> None:
+        """Take over mode and owner of a file whose place this one is to take.
+
+        Raises:
+            VaultError: the owner is another one, and cannot be made that of this file.
+        """
+        with told(self._path):
+            mine = os.fstat(self._descriptor)
+            if (status.st_uid, status.st_gid) != (mine.st_uid, mine.st_gid):
+                os.fchown(self._descriptor, status.st_uid, status.st_gid)
+            os.fchmod(self._descriptor, stat.S_IMODE(status.st_mode))
+
     def write(self, window: memoryview) -> None:
         """Write to the file.
 

@@ -227,15 +227,9 @@ class TokenVerbs(KeyUse):
         """
         outcome = Outcome(failed)
 
-        def moving(
-            call: Call, records: Records, count: int
-        ) -> tuple[Callable[[bytes], XaesKey], XaesKey, bytes]:
-            _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
-            call.count = count
-            return self._keys_of_tokens(call, records), loaded.seals, token.prefix(version_id)
-
         def packed(call: Call, records: Records, packed: Packed) -> Packed:
-            keys, key, prefix = moving(call, records, len(packed))
+            call.count = len(packed)
+            keys, key, prefix = self._moving(call, records)
             moved, wrong = face.rewrap_many(
                 keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, packed, context, window
             )
@@ -243,10 +237,8 @@ class TokenVerbs(KeyUse):
             return moved
 
         def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
-            keys, key, prefix = moving(call, records, len(listed))
-            moved, wrong = lists.rewrap_list(
-                keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, listed, context
-            )
+            call.count = len(listed)
+            moved, wrong = self._move_list(call, records, listed, context)
             outcome.note(call, wrong, listed, moved)
             return moved
 
@@ -255,6 +247,23 @@ class TokenVerbs(KeyUse):
             return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, listed, as_list(tokens)))
         with into(out, tokens.nbytes, tokens) as window:
             return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, packed, tokens))
+
+    def _move_list(
+        self, call: Call, records: Records, tokens: list[bytes], context: bytes | list[bytes]
+    ) -> tuple[list[bytes], list[int]]:
+        """Return the tokens under the version in use, empty where one did not open, and the indexes of those.
+
+        A list of contexts has one for each.
+        """
+        keys, key, prefix = self._moving(call, records)
+        if isinstance(context, list):
+            return lists.rewrap_each(keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, tokens, context)
+        return lists.rewrap_list(keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, tokens, context)
+
+    def _moving(self, call: Call, records: Records) -> tuple[Callable[[bytes], XaesKey], XaesKey, bytes]:
+        """Return what finds the key of a token, the key it is moved to, and how it begins then."""
+        _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
+        return self._keys_of_tokens(call, records), loaded.seals, token.prefix(version_id)
 
     def _keys_of_tokens(self, call: Call, records: Records) -> Callable[[bytes], XaesKey]:
         """Return what finds the key of a version id; all in this call's one snapshot.

@@ -127,6 +127,21 @@ class CryptoVerbs(KeyUse):
 
         return self._ground.door.read(KEY_UNWRAP, self._target, body)
 
+    def wrap_many(self, algorithm: str, keys: Iterable[bytes]) -> list[bytes]:
+        """Encrypt many keys as one operation; returns them in order. Arguments as for `wrap_key`.
+
+        Raises:
+            BadParameter, KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `encrypt`.
+        """
+        packed = Packed.of(keys)
+
+        def body(call: Call, records: Records) -> list[bytes]:
+            _, loaded = self._find(call, records, "wrapKey")
+            call.count, call.details = len(packed), {"algorithm": algorithm}
+            return bulk.wrap_many(loaded.material, algorithm, packed).to_list()
+
+        return self._ground.door.read(KEY_WRAP, self._target, body)
+
     def unwrap_many(
         self,
         algorithm: str,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode
@@ -23,8 +24,9 @@ from localvault.lifecycle.objects import Objects
 from localvault.model.attributes import Attributes
 from localvault.model.hidden import Hidden
 from localvault.native.face import XaesKey
-from localvault.native.memory import Locked
+from localvault.native.memory import Locked, Wipeable
 from localvault.records import VERSIONS, Memo, Records
+from localvault.sealing.datakey import wrapping_key
 from localvault.sealing.filehead import file_key
 from localvault.sealing.record import RecordSealer
 from localvault.sealing.token import token_key
@@ -39,7 +41,10 @@ _REMEMBERED = 1024
 class Loaded(Hidden):
     """One version of a key: its state, and its material ready for use."""
 
-    __slots__ = ("_file_key", "_files", "_seals", "_token_key", "attributes", "material", "operations")
+    __slots__ = (
+        *("_file_key", "_files", "_seals", "_token_key", "_wrapping_key", "_wraps"),
+        *("attributes", "material", "operations"),
+    )
 
     def __init__(self, attributes: Attributes, traits: list[Any], material: memoryview) -> None:
         """`material` is read, not kept."""
@@ -50,6 +55,8 @@ class Loaded(Hidden):
         self._token_key: Locked | None = None
         self._file_key: Locked | None = None
         self._files: XaesKey | None = None
+        self._wrapping_key: Locked | None = None
+        self._wraps: XaesKey | None = None
         if traits[0] == "oct":
             # Tokens are sealed under a key derived from the material, so that the same key used for A256GCM or HS256
             # and for tokens is two keys (docs/format.md, "Tokens").
@@ -92,6 +99,24 @@ class Loaded(Hidden):
             self._files = XaesKey(self._file_key)
         return self._files
 
+    @property
+    def wraps(self) -> XaesKey:
+        """What seals and opens this version's data keys.
+
+        Raises:
+            BadParameter: not an oct key.
+            VaultClosed: the version was given up.
+        """
+        if self._wraps is None:
+            if not isinstance(self.material, OctKey):
+                raise BadParameter(
+                    f"an {self.material.kty} key does not wrap by XAES-256-GCM",
+                    hint="leave the algorithm out",
+                )
+            self._wrapping_key = wrapping_key(self.material.view())  # two threads: as above
+            self._wraps = XaesKey(self._wrapping_key)
+        return self._wraps
+
     def check(self, name: str, operation: str, now: int) -> None:
         """Return if the version may do `operation` at `now` (µs).
 
@@ -120,6 +145,9 @@ class Loaded(Hidden):
         if self._files is not None and self._file_key is not None:
             self._files.wipe()
             self._file_key.wipe()
+        if self._wraps is not None and self._wrapping_key is not None:
+            self._wraps.wipe()
+            self._wrapping_key.wipe()
 
 
 class LoadedKeys:
@@ -128,6 +156,13 @@ class LoadedKeys:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._memo: Memo[Loaded] = Memo(_decode, _REMEMBERED, RecordSealer.open_locked)
+        self._held: WeakValueDictionary[int, Wipeable] = (
+            WeakValueDictionary()
+        )  # by id: what is secret has no hash
+
+    def hold(self, holder: Wipeable) -> None:
+        """Have `holder`, which was made with one of the keys and outlives the call, wiped by `close`."""
+        self._held[id(holder)] = holder
 
     def find(
         self, call: Call, records: Records, name: str, version: str | None, operation: str
@@ -148,6 +183,15 @@ class LoadedKeys:
         if version_id < head.lowest and operation not in _TELLING:
             raise retired(head, version_id)
         return head.name, version_id, loaded
+
+    def version_in_use(self, records: Records, name: str, version: str | None) -> bytes:
+        """Return the id of a key's current version, or of `version`, whatever its state.
+
+        Raises:
+            BadParameter, KeyNotFound: no such key.
+        """
+        _, head = self._objects.find(records, name)
+        return self._objects.version_id(head, version)
 
     def require(self, records: Records, name: str) -> None:
         """Return if there is a key called `name`.
@@ -187,8 +231,9 @@ class LoadedKeys:
 
     def close(self) -> None:
         """Give up every key."""
-        for loaded in self._memo.values():
-            loaded.wipe()
+        for holder in [*self._held.values(), *self._memo.values()]:
+            holder.wipe()
+        self._held.clear()
         self._memo.clear()
         self._objects.close()
 

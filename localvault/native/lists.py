@@ -9,14 +9,14 @@ costs more than sealing does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from localvault.errors import DecryptionFailed
 from localvault.model.packed import Packed
 from localvault.native import face
 from localvault.native.face import XaesKey
 from localvault.native.fallback import NONCE_SIZE, TAG_SIZE
-from localvault.native.memory import wipe, wipe_bytes
+from localvault.native.memory import Locked, wipe, wipe_bytes
 
 _ROUND_BYTES = 1 << 18  # fits into a processor's own cache
 _FIRST_ROUND = 64  # items, before anything is known of their size
@@ -73,6 +73,39 @@ def rewrap_list(
         made, wrong = face.rewrap_many(once, prefix_len, key_id, new_key, new_prefix, part, context, out)
         failed += [len(moved) + index for index in wrong]
         moved += made.to_list()
+    return moved, failed
+
+
+def rewrap_each(
+    keys: Keys,
+    prefix_len: int,
+    key_id: slice,
+    new_key: XaesKey,
+    new_prefix: bytes,
+    tokens: list[bytes],
+    contexts: Sequence[bytes],
+) -> tuple[list[bytes], list[int]]:
+    """As `rewrap_list`, but each token has a context of its own: one at a time, its plaintext in locked memory."""
+    moved, failed = list[bytes](), list[int]()
+    once, batch, nonce_end = _once(keys), new_key.batch(), prefix_len + NONCE_SIZE
+    scratch = Locked.zero(max(0, max(map(len, tokens), default=0) - prefix_len - _OVERHEAD))
+    plaintext = scratch.view()
+    try:
+        for index, (token, context) in enumerate(zip(tokens, contexts, strict=True)):
+            prefix, window = token[:prefix_len], plaintext[: max(0, len(token) - prefix_len - _OVERHEAD)]
+            try:
+                if len(token) < prefix_len + _OVERHEAD:
+                    raise DecryptionFailed("this is not a token, or not all of it")
+                nonce, sealed = token[prefix_len:nonce_end], token[nonce_end:]
+                once(prefix[key_id]).open_into(nonce, sealed, prefix + context, window)
+            except DecryptionFailed:
+                moved.append(b"")
+                failed.append(index)
+                continue
+            nonce, sealed = batch.seal(window, new_prefix + context)
+            moved.append(new_prefix + nonce + sealed)
+    finally:
+        scratch.wipe()
     return moved, failed
 
 

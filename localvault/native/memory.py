@@ -185,6 +185,12 @@ class Locked(Hidden):
         """
         return equal(self.view(), other.view() if isinstance(other, Locked) else other)
 
+    def wipe_part(self, at: int, size: int) -> None:
+        """Zeroes `size` bytes from `at` on; does nothing once all were wiped, or in a forked child, which has none."""
+        window = self._window
+        if window is not None and self._forks == _forks:
+            wipe(window[at : at + size])
+
     def wipe(self) -> None:
         """Zeroes the bytes now and gives them up; every later use raises. A second call does nothing."""
         window, self._window = self._window, None

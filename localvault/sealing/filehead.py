@@ -40,12 +40,12 @@ class FileHeader(NamedTuple):
     """19 bytes: what the nonces of all chunks begin with."""
 
     @classmethod
-    def new(cls, version_id: bytes) -> FileHeader:
+    def new(cls, version_id: bytes, chunk_log2: int = CHUNK_LOG2) -> FileHeader:
         """A header for one file, to be used for no other."""
         # 96 of the random bits derive the file's AES-256-GCM key (XAES-256-GCM), so that its chunks are all there ever
         # is under it: 2^32 of 64 KiB stay within 2^44 blocks. The other 56 begin the nonces, and would keep two files
         # apart that drew the same key: 2^32 files of one key version meet in all 152 bits with a chance of 2^-89.
-        return cls(version_id, CHUNK_LOG2, os.urandom(HEAD_SIZE))
+        return cls(version_id, chunk_log2, os.urandom(HEAD_SIZE))
 
     @property
     def chunk_size(self) -> int:

@@ -94,6 +94,55 @@ def open_stream(key: XaesKey, header: FileHeader, context: bytes, read: Read, wr
         wipe(plain)
 
 
+def rewrap_stream(
+    key: XaesKey,
+    header: FileHeader,
+    new_key: XaesKey,
+    new_header: FileHeader,
+    context: bytes,
+    read: Read,
+    write: Write,
+) -> int:
+    """Open the chunks that `read` gives, which stand behind `header`, and seal each again, into a file for `write`.
+
+    Returns how many bytes the content has.
+
+    What was written opens only when this returns: the last chunk is sealed after all before it were authentic. Both
+    headers have the same chunk size, so that a chunk keeps its number and its length.
+
+    Raises:
+        DecryptionFailed, VaultClosed, VaultForked: as for `open_stream`.
+    """
+    size = header.chunk_size
+    whole = size + TAG_SIZE
+    aad, new_aad = header.encode() + context, new_header.encode() + context
+    room = _AT_ONCE // size * whole
+    sealed, plain = bytearray(room + 1), bytearray(_AT_ONCE // size * size)
+    window, out, again = memoryview(sealed), memoryview(plain), memoryview(bytearray(room))
+    first = have = content = 0
+    write(memoryview(new_header.encode()))
+    try:
+        while True:
+            have += read(window[have:])
+            last = have <= room
+            part = window[: min(have, room)]
+            if not _can_be(len(part), whole, first):
+                raise _not_opened()
+            done = open_chunks(key, header.nonce, aad, first, size, part, out, last=last)
+            content += done
+            # A new nonce of 152 random bits, so chunk and number may be what they were (see `FileHeader.new`).
+            done = seal_chunks(new_key, new_header.nonce, new_aad, first, size, out[:done], again, last=last)
+            write(again[:done])
+            if last:
+                return content
+            sealed[0], have = sealed[room], 1
+            first += room // whole
+    except DecryptionFailed:
+        raise _not_opened() from None
+    finally:
+        wipe(plain)
+
+
 def _can_be(length: int, whole: int, first: int) -> bool:
     """Whether chunks can be `length` bytes: the last has something in it, unless it is the only one."""
     count, rest = divmod(length, whole)

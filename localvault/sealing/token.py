@@ -18,6 +18,8 @@ from localvault.sealing.hkdf import extract_and_expand
 
 FORMAT: Final = 1
 XAES_256_GCM: Final = 1
+WRAPPED_KEYS: Final = range(64, 128)
+"""Suites that are no tokens but wrapped data keys (`datakey`)."""
 PREFIX_LEN: Final = 18
 KEY_ID: Final = slice(2, 18)
 OVERHEAD: Final = PREFIX_LEN + NONCE_SIZE + TAG_SIZE
@@ -36,19 +38,24 @@ def parse(token: bytes) -> bytes:
     """The id (16 bytes) of the key version that `token` says it was sealed with.
 
     Raises:
-        DecryptionFailed: no token, or one cut short.
+        DecryptionFailed: no token, or one cut short; a wrapped data key is none.
         NewerFormat: of a format or suite this localvault does not know.
     """
     if len(token) < OVERHEAD:
         raise DecryptionFailed("this is not a token, or not all of it")
+    if token[0] == FORMAT and token[1] in WRAPPED_KEYS:
+        raise DecryptionFailed(
+            "this is a wrapped data key, not a token",
+            hint="open_data_key opens it, rewrap_data_keys moves it",
+        )
     return parse_prefix(token)
 
 
 def parse_prefix(prefix: bytes) -> bytes:
-    """As `parse`, for what may be no more than the 18 bytes that a token begins with."""
+    """As `parse`, for what may be no more than the 18 bytes that a token, or a wrapped data key, begins with."""
     if len(prefix) < PREFIX_LEN or not prefix[0] or not prefix[1]:
         raise DecryptionFailed("this is not a token, or not all of it")
-    if prefix[0] > FORMAT or prefix[1] > XAES_256_GCM:
+    if prefix[0] > FORMAT or (prefix[1] > XAES_256_GCM and prefix[1] not in WRAPPED_KEYS):
         raise NewerFormat("the token was made by a newer localvault", hint="update localvault")
     return prefix[KEY_ID]
 

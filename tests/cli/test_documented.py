@@ -6,7 +6,9 @@ import io
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,6 +178,8 @@ GIVEN = {
     "audit verify": "",
     "agenda list": "",
     "agenda run": "",
+    "rewrap sqlite": "app.sqlite --table cards --key-column id --token-column token --key live",
+    "rewrap files": "some --key live",
     "import-env": "env",
     "export-env": "--all",
     "doctor": "",
@@ -210,6 +214,8 @@ FIELDS = {
     "key open-file": "path bytes",
     "audit events": "sequence time operation principal target result",
     "audit verify": "size root",
+    "rewrap sqlite": "rewrapped current conflicts failed versions",
+    "rewrap files": "rewrapped current conflicts failed versions",
     "import-env": "created updated unchanged without_value",
     "export-env": "LIVE",
     "doctor": "version cpu levels states level reason threads mlock_limit memory problems",
@@ -277,6 +283,11 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in files.items():
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o600)
+    (folder / "some").mkdir()
+    (folder / "some" / "sealed").write_bytes(files["sealed"])
+    with closing(sqlite3.connect(folder / "app.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE cards (id INTEGER PRIMARY KEY, token BLOB)")
+        connection.execute("INSERT INTO cards VALUES (1, ?)", (files["token"],))
     return folder
 
 

@@ -19,7 +19,7 @@ from localvault.algorithms.material import import_key
 from localvault.errors import LocalVaultError
 from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
-from localvault.sealing import credentials, filehead, token, transfer
+from localvault.sealing import credentials, datakey, filehead, token, transfer
 from localvault.sealing.header import Header, new_header
 from localvault.sealing.master import MasterKey
 from localvault.sealing.scopes import Scopes
@@ -75,6 +75,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
     "header": (Header.decode, _header()),
     "record": (_open_record, _record()),
     "token": (token.parse, token.prefix(ID) + bytes(40)),
+    "wrapped data key": (datakey.parse, datakey.prefix(datakey.XAES_256_GCM, ID) + bytes(72)),
     "backup": (transfer.parse, _blob()),
     "sealed file": (lambda data: opened(_file_key(), data), _file()),
     "recovery key": (_text(credentials.recovery_key), credentials.new_recovery_key()[1].encode()),

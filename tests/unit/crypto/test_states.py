@@ -13,6 +13,7 @@ import pytest
 from localvault import (
     BadParameter,
     Crypto,
+    DataKey,
     KeyDisabled,
     KeyExpired,
     KeyNotFound,
@@ -23,6 +24,7 @@ from localvault import (
     VersionPolicy,
 )
 from localvault.algorithms.table import OPERATIONS
+from localvault.model.key_access import KEY_ACCESS
 from localvault.testing.clock import FixedClock
 
 OTHER_KEY = bytes(range(32))
@@ -47,6 +49,20 @@ VERBS = {
     "unwrap_many": Verb(
         ("unwrapKey",), False, lambda crypto, made: crypto.unwrap_many("A256KW", [made["wrapped"]])
     ),
+    "wrap_many": Verb(("wrapKey",), True, lambda crypto, made: crypto.wrap_many("A256KW", [OTHER_KEY])),
+    "data_key": Verb(("wrapKey",), True, lambda crypto, made: crypto.data_key()),
+    "data_keys": Verb(("wrapKey",), True, lambda crypto, made: crypto.data_keys(2)),
+    "open_data_key": Verb(
+        ("unwrapKey",), False, lambda crypto, made: crypto.open_data_key(made["data key"].wrapped)
+    ),
+    "open_data_keys": Verb(
+        ("unwrapKey",), False, lambda crypto, made: crypto.open_data_keys([made["data key"].wrapped])
+    ),
+    "rewrap_data_keys": Verb(
+        ("wrapKey", "unwrapKey"),
+        True,
+        lambda crypto, made: crypto.rewrap_data_keys([made["data key"].wrapped]),
+    ),
     "sign": Verb(("sign",), True, lambda crypto, made: crypto.sign("HS256", b"text")),
     "sign_many": Verb(("sign",), True, lambda crypto, made: crypto.sign_many("HS256", [b"text"])),
     "verify": Verb(("verify",), False, lambda crypto, made: crypto.verify("HS256", b"text", made["mac"])),
@@ -65,6 +81,9 @@ VERBS = {
         False,
         lambda crypto, made: crypto.open_file(io.BytesIO(made["file"]), made["target"], replace=True),
     ),
+    "rewrap_file": Verb(
+        ("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap_file(made["sealed file"])
+    ),
     "rewrap": Verb(("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap(made["token"])),
     "rewrap_many": Verb(
         ("encrypt", "decrypt"), True, lambda crypto, made: crypto.rewrap_many([made["token"]])
@@ -73,9 +92,30 @@ VERBS = {
 # What asks which versions are named, and uses none: a key in any state is asked.
 ASKING: dict[str, Callable[[Crypto, dict[str, Any]], object]] = {
     "count_versions": lambda crypto, made: crypto.count_versions([made["token"]]),
-    "count_file_versions": lambda crypto, made: crypto.count_file_versions([made["sealed"]]),
+    "count_file_versions": lambda crypto, made: crypto.count_file_versions([made["sealed file"]]),
 }
-verbs = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
+# What a data key does that is in somebody's hands already, as far as the key that wrapped it has a say in it.
+HANDLES = {
+    "seal": Verb(("wrapKey",), True, lambda crypto, made: made["data key"].seal(b"text")),
+    "seal_many": Verb(("wrapKey",), True, lambda crypto, made: made["data key"].seal_many([b"text"])),
+    "open": Verb(("unwrapKey",), False, lambda crypto, made: made["data key"].open(made["its token"])),
+    "open_many": Verb(
+        ("unwrapKey",), False, lambda crypto, made: made["data key"].open_many([made["its token"]])
+    ),
+    "seal_file": Verb(
+        ("wrapKey",), True, lambda crypto, made: made["data key"].seal_file(io.BytesIO(b"text"), io.BytesIO())
+    ),
+    "open_file": Verb(
+        ("unwrapKey",),
+        False,
+        lambda crypto, made: made["data key"].open_file(
+            io.BytesIO(made["its file"]), made["target"], replace=True
+        ),
+    ),
+    "export": Verb(("unwrapKey",), False, lambda crypto, made: made["data key"].export(access=KEY_ACCESS)),
+}
+EVERYTHING = VERBS | {f"data key: {name}": verb for name, verb in HANDLES.items()}
+verbs = pytest.mark.parametrize("verb", EVERYTHING.values(), ids=EVERYTHING.keys())
 
 
 def public_verbs() -> set[str]:
@@ -84,8 +124,10 @@ def public_verbs() -> set[str]:
 
 
 def test_no_verb_is_left_out() -> None:
-    """The tables above have every public verb."""
+    """The tables above have every public verb, and all that a data key does with its bytes."""
     assert set(VERBS) | set(ASKING) == public_verbs()
+    quiet = {"id", "size", "wrapped", "close"}
+    assert set(HANDLES) == {name for name in dir(DataKey) if not name.startswith("_")} - quiet
 
 
 @pytest.fixture
@@ -101,17 +143,23 @@ def made(vault: Vault, tmp_path: Path) -> dict[str, Any]:
     }
     file = io.BytesIO()
     crypto.seal_file(io.BytesIO(b"text"), file)
-    (tmp_path / "sealed").write_bytes(file.getvalue())
+    sealed_file = tmp_path / "sealed"
+    sealed_file.write_bytes(file.getvalue())
+    data_key, its_file = crypto.data_key(), io.BytesIO()
+    data_key.seal_file(io.BytesIO(b"text"), its_file)
     made = {
+        "data key": data_key,
+        "its token": data_key.seal(b"text"),
+        "its file": its_file.getvalue(),
+        "sealed file": sealed_file,
         "parts": parts,
         "file": file.getvalue(),
-        "sealed": tmp_path / "sealed",
         "target": tmp_path / "opened",
         "wrapped": crypto.wrap_key("A256KW", OTHER_KEY).encrypted_key,
         "mac": crypto.sign("HS256", b"text").signature,
         "token": crypto.seal(b"text"),
     }
-    for verb in VERBS.values():
+    for verb in EVERYTHING.values():
         verb.call(crypto, made)
     return made
 
@@ -163,8 +211,9 @@ def test_a_key_does_what_it_is_permitted_and_no_more(vault: Vault, made: dict[st
 @verbs
 def test_a_key_that_is_not_there_is_not_found(vault: Vault, made: dict[str, Any], verb: Verb) -> None:
     """Deleted, purged, never made: `KeyNotFound`; recovered, it works as before."""
-    with pytest.raises(KeyNotFound):
-        verb.call(vault.crypto("never"), made)
+    if verb in VERBS.values():
+        with pytest.raises(KeyNotFound):
+            verb.call(vault.crypto("never"), made)
     vault.keys.delete("k")
     with pytest.raises(KeyNotFound):
         verb.call(vault.crypto("k"), made)
@@ -176,7 +225,7 @@ def test_a_key_that_is_not_there_is_not_found(vault: Vault, made: dict[str, Any]
         verb.call(vault.crypto("k"), made)
 
 
-@verbs
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
 def test_a_name_no_key_can_have_is_refused(vault: Vault, made: dict[str, Any], verb: Verb) -> None:
     """`BadParameter`, before anything is looked for."""
     for name in ("", "a b", "ä", "x" * 128, "../k"):

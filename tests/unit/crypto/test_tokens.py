@@ -115,6 +115,14 @@ def test_no_altered_token_opens(data: Vault, verb: str) -> None:
     token = data.crypto("data").seal(b"text", b"context")
     forms = {(DecryptionFailed, "this is not a token, or not all of it", None)}
     newer = {(NewerFormat, "the token was made by a newer localvault", "update localvault")}
+    # Bit 6 of the suite makes a token look like a wrapped data key.
+    newer.add(
+        (
+            DecryptionFailed,
+            "this is a wrapped data key, not a token",
+            "open_data_key opens it, rewrap_data_keys moves it",
+        )
+    )
     seen = set()
     for bit in range(len(token) * 8):
         altered = bytearray(token)

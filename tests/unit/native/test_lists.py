@@ -73,6 +73,28 @@ def test_what_fails_is_named_by_its_place_in_the_list(
     assert [index for index, token in enumerate(moved) if not token] == bad
 
 
+@given(items=st.lists(st.tuples(st.binary(max_size=200), st.binary(max_size=5)), max_size=30), data=st.data())
+def test_each_with_its_own_context(items: list[tuple[bytes, bytes]], data: st.DataObject) -> None:
+    """As moved one list a context, with nonces of their own; what has another context, or is no token, fails alone."""
+    tokens = [lists.seal_list(OLD, OLD_PREFIX, [item], context)[0] for item, context in items]
+    contexts = [context for _, context in items]
+    bad = sorted(data.draw(st.sets(st.integers(0, len(items) - 1), max_size=4))) if items else []
+    for number, index in enumerate(bad):
+        if number % 2:
+            contexts[index] += b"?"
+        else:
+            tokens[index] = tokens[index][: data.draw(st.integers(0, 57))]
+    moved, failed = lists.rewrap_each(keys, 18, KEY_ID, NEW, NEW_PREFIX, tokens, contexts)
+    assert failed == bad
+    assert len({token[18:42] for token in moved if token}) == len(items) - len(bad)
+    for index, (item, context) in enumerate(items):
+        if index in bad:
+            assert moved[index] == b""
+        else:
+            assert moved[index].startswith(NEW_PREFIX)
+            assert lists.open_list(keys, 18, KEY_ID, [moved[index]], context) == ([item], [])
+
+
 def test_each_key_is_asked_for_once_a_list() -> None:
     """Also one that there is not, and in however many rounds it comes up."""
     asked: list[bytes] = []

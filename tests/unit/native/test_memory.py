@@ -93,6 +93,17 @@ def test_wiping_zeroes_the_bytes_at_once_and_every_use_raises(size: int) -> None
         locked.equals(b"")
 
 
+def test_a_part_can_be_wiped() -> None:
+    """The rest stays; once all was wiped, or in a child, there is nothing to do."""
+    locked = Locked.of(b"0123456789")
+    locked.wipe_part(3, 4)
+    assert bytes(locked.view()) == b"012\0\0\0\x00789"
+    assert in_child(lambda: locked.wipe_part(0, 10)) == "None"
+    assert bytes(locked.view()[:3]) == b"012"
+    locked.wipe()
+    locked.wipe_part(0, 10)
+
+
 def test_a_window_on_wiped_bytes_never_shows_another_key() -> None:
     """The cell is not given to another handle while somebody can still look at it."""
     locked = Locked.random(32)

@@ -68,9 +68,7 @@ def init(options: GlobalOptions, /, kdf: str | None, no_recovery_key: bool, **se
     with vault:
         recovery = None if no_recovery_key else vault.slots.add_recovery_key(label="made by init")
         document = {"path": str(path), "name": vault.name, "url": vault.url, "id": vault.id}
-    write_object(
-        options, document | ({} if recovery is None else {"recovery_key": recovery}), f"{path} made"
-    )
+    write_object(options, document | ({} if recovery is None else {"recovery_key": recovery}), f"{path} made")
     if recovery is not None and not options.json:
         click.echo(f"recovery key: {recovery}\n{RECOVERY_ADVICE}")
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Damaged,
         DecryptionFailed,
         Forbidden,
+        GeneratorFailed,
         InsecureFolder,
         InvalidSignature,
         JournalUnavailable,
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     )
     from localvault.keys import Key
     from localvault.model.event import Event, TreeHead
+    from localvault.model.generator import Generator
+    from localvault.model.notice import Notice
     from localvault.model.packed import Packed
     from localvault.model.problem import Problem
     from localvault.model.properties import KeyProperties, SecretProperties
@@ -94,20 +97,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ERRORS = (
-    "AccessDenied BadParameter CertificateNotFound Conflict Damaged DecryptionFailed Forbidden InsecureFolder "
-    "InvalidSignature JournalUnavailable KeyDisabled KeyExpired KeyNotExportable KeyNotFound KeyNotYetValid "
-    "KeyOperationForbidden KeyVersionRetired LocalVaultError NewerFormat NotAVault NotFound ObjectAlreadyExists "
-    "ObjectDisabled ObjectIsDeletedButRecoverable PurgeProtected ReadOnlyVault SecretDisabled SecretNotFound "
-    "StoreBusy StoreFull Tampered UnlockFailed VaultClosed VaultError VaultExists VaultForked"
+    "AccessDenied BadParameter CertificateNotFound Conflict Damaged DecryptionFailed Forbidden "
+    "GeneratorFailed InsecureFolder InvalidSignature JournalUnavailable KeyDisabled KeyExpired "
+    "KeyNotExportable KeyNotFound KeyNotYetValid KeyOperationForbidden KeyVersionRetired LocalVaultError "
+    "NewerFormat NotAVault NotFound ObjectAlreadyExists ObjectDisabled ObjectIsDeletedButRecoverable "
+    "PurgeProtected ReadOnlyVault SecretDisabled SecretNotFound StoreBusy StoreFull Tampered "
+    "UnlockFailed VaultClosed VaultError VaultExists VaultForked"
 )
 _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Crypto": "localvault.crypto.client",
     "DataKey": "localvault.crypto.datakey",
     "Event": "localvault.model.event",
+    "Generator": "localvault.model.generator",
     "KdfProfile": "localvault.sealing.profiles",
     "Key": "localvault.keys",
     "KeyProperties": "localvault.model.properties",
     "KeyVaultUrl": "localvault.model.url",
+    "Notice": "localvault.model.notice",
     "OPERATIONS": "localvault.operations",
     "OWASP_MINIMUM": "localvault.sealing.profiles",
     "Packed": "localvault.model.packed",
@@ -166,6 +172,8 @@ __all__ = [
     "DecryptionFailed",
     "Event",
     "Forbidden",
+    "Generator",
+    "GeneratorFailed",
     "InsecureFolder",
     "InvalidSignature",
     "JournalUnavailable",
@@ -184,6 +192,7 @@ __all__ = [
     "NewerFormat",
     "NotAVault",
     "NotFound",
+    "Notice",
     "OPERATIONS",
     "OWASP_MINIMUM",
     "ObjectAlreadyExists",

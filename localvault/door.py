@@ -3,7 +3,7 @@
 Relies on `operations` (the table), `access` (the decision), `store` (the transaction) and `journal` (the event).
 Promises: nothing else opens a write transaction on objects; nothing is returned before its event is in the journal or
 the spool (fail closed); denied and failed operations are events too; a mutation and its event commit together or not
-at all.
+at all; the notices of an operation are handed over once it is committed, and never if it is not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Look(Protocol):
 class Call:
     """One operation on its way through the door; its body fills in what the event should tell."""
 
-    __slots__ = ("count", "details", "now", "target", "version")
+    __slots__ = ("count", "details", "notices", "now", "target", "version")
 
     def __init__(self, now: int) -> None:
         self.now = now  # µs since the epoch: the one time this operation happened at
@@ -50,6 +50,7 @@ class Call:
         )
         self.count = 1
         self.details: dict[str, Any] | None = None
+        self.notices: list[Any] | None = None  # what to tell subscribers once it is committed
 
 
 class Apart:
@@ -66,7 +67,7 @@ class Apart:
 class _Batch:
     """An open `vault.batch()`: the one write transaction its thread's mutations share."""
 
-    __slots__ = ("broken", "count", "sealers", "thread", "txn")
+    __slots__ = ("broken", "count", "notices", "sealers", "thread", "txn")
 
     def __init__(self, txn: WriteTxn) -> None:
         self.txn = txn
@@ -74,6 +75,7 @@ class _Batch:
         self.count = 0
         self.sealers: Batches = {}
         self.broken: VaultError | None = None
+        self.notices: list[Any] = []
 
     def run(self, attempt: Callable[[WriteTxn, Batches], T]) -> T:
         """Run one operation in the batch; an error of the store itself (not of the operation) breaks the batch."""
@@ -100,6 +102,13 @@ class Door:
         self._clock = clock
         self._batch: _Batch | None = None
         self._principal = OWNER
+        self.deliver: Callable[[list[Any]], None] = _to_nobody
+        """Takes the notices of what was committed; no lock is held meanwhile, and it does not raise."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether no operation can write."""
+        return self._store.read_only
 
     def read(
         self,
@@ -182,6 +191,7 @@ class Door:
         call = Call(self._clock())
 
         def attempt(txn: WriteTxn, batches: Batches | None = None) -> T:
+            call.notices = None  # a body that is run again has not done what it did the first time
             mutation = Mutation(txn, self._sealers, batches)
             result = body(call, mutation, *args, **kwargs)
             writes = mutation.apply()
@@ -192,12 +202,16 @@ class Door:
             self._access.require(self._principal, operation.data_action, target)
             batch = self._own_batch()
             if batch is not None:
-                return batch.run(attempt)
+                result = batch.run(attempt)
+                batch.notices += call.notices or ()
+                return result
             result = self._store.transact(attempt)
         except BaseException as error:
             self._note_failure(operation, target, call, started, error)
             raise
         self._journal.committed()
+        if call.notices is not None:
+            self.deliver(call.notices)
         return result
 
     @contextmanager
@@ -230,6 +244,8 @@ class Door:
             self._note_failure(VAULT_BATCH, "/", call, started, error)
             raise
         self._journal.committed()
+        if batch.notices:
+            self.deliver(batch.notices)
 
     @contextmanager
     def preparing(self, operation: Operation, target: str) -> Iterator[Look]:
@@ -325,3 +341,7 @@ class Door:
             call.count,
             call.details,
         )
+
+
+def _to_nobody(notices: list[Any]) -> None:
+    """Where notices go while nothing has subscribers."""

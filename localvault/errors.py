@@ -27,6 +27,7 @@ secret.
     │   └── PurgeProtected
     ├── InvalidSignature                    the signature does not fit
     ├── DecryptionFailed                    a ciphertext or token does not open under the key
+    ├── GeneratorFailed                     a generator did not make a value
     └── VaultError                          the vault itself, not an object in it
         ├── NotAVault
         ├── VaultExists
@@ -182,6 +183,12 @@ class DecryptionFailed(LocalVaultError):
     """
 
     code = "DecryptionFailed"
+
+
+class GeneratorFailed(LocalVaultError):
+    """A secret's generator did not make a value; the secret is as it was, and may be rotated again later."""
+
+    code = "GeneratorFailed"
 
 
 class VaultError(LocalVaultError):

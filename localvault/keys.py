@@ -24,6 +24,7 @@ from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import retired
+from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Version
 from localvault.lifecycle.retiring import RetiringVerbs
 from localvault.model import attributes as attr
@@ -309,9 +310,9 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         if (made.kty, made.size, made.curve) != tuple(old.traits[:3]):
             raise BadParameter(f"key {name} was changed while it was being rotated; rotate it again")
         attributes = attr.renewed(old.attributes, call.now)
-        return self._key(
-            *self._objects.add_version(call, mutation, name, attributes, old.traits, _body(made))
-        )
+        head, added = self._objects.add_version(call, mutation, name, attributes, old.traits, _body(made))
+        note(call, self._ground, self._kind, "Rotated", head)
+        return self._key(head, added)
 
     def _get(self, call: Call, records: Records, name: str, version: str | None) -> Key:
         return self._key(*self._objects.read_version(call, records, name, version))

@@ -11,27 +11,28 @@ from datetime import datetime
 from typing import Any
 
 from localvault.door import Call
-from localvault.errors import BadParameter
 from localvault.lifecycle import trimming
+from localvault.lifecycle.generating import GeneratingVerbs, check_generator
+from localvault.lifecycle.generators import SETTING, with_generator
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.kinds import SECRET
 from localvault.lifecycle.many import add_versions
 from localvault.lifecycle.trimming import Part
-from localvault.lifecycle.verbs import ObjectVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
+from localvault.model.generator import Generator
 from localvault.model.properties import SecretProperties
 from localvault.model.secret import DeletedSecret, Secret
+from localvault.model.value import Value, check_value
 from localvault.model.version_policy import check_number
 from localvault.operations import SECRET_GET, SECRET_LIST_VERSIONS, SECRET_SET, SECRET_TRIM
-from localvault.records import Mutation, Records
+from localvault.records import OBJECTS, Mutation, Records
 
-Value = str | bytes
 _Ids = list[str]  # named here because inside the class `list` is the verb
 
 
-class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
+class Secrets(GeneratingVerbs):
     """The secrets of one vault (`vault.secrets`)."""
 
     def __init__(self, ground: Ground) -> None:
@@ -77,6 +78,41 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         return self._ground.door.write(
             SECRET_SET, self._objects.target(name), self._set, name, value, settable
         )
+
+    def generate(
+        self,
+        name: str,
+        generator: Generator,
+        *,
+        content_type: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        enabled: bool = True,
+        not_before: datetime | None = None,
+        expires_on: datetime | None = None,
+    ) -> Secret:
+        """Set a secret to a value that `generator` makes, and keep the generator for `rotate`; returns the new version.
+
+        Args:
+            name: as in `set`, like everything not named here.
+            generator: what makes this value and those to come; a command is run, since the caller has just named it.
+
+        Raises:
+            GeneratorFailed: no value came of it; nothing was changed.
+            BadParameter, ObjectIsDeletedButRecoverable, StoreFull: as for `set`.
+        """
+        settable = {
+            "content_type": content_type,
+            "tags": tags,
+            "enabled": enabled,
+            "not_before": not_before,
+            "expires_on": expires_on,
+        }
+        target = self._objects.target(name)
+        with self._ground.door.preparing(SECRET_SET, target) as look:
+            check_generator(generator)
+            properties, limit = look(lambda call, records: self._before(records, name))
+            value = self._made(generator.to_dict(), name, properties, True, limit)
+        return self._ground.door.write(SECRET_SET, target, self._generate, name, value, settable, generator)
 
     def set_many(
         self,
@@ -193,7 +229,7 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         self, call: Call, mutation: Mutation, name: str, value: Value, settable: dict[str, Any]
     ) -> Secret:
         settings = self._ground.settings(mutation)
-        _check_value(value, settings.max_value_bytes)
+        check_value(value, settings.max_value_bytes)
         attributes = attr.new(
             call.now,
             enabled=settable["enabled"],
@@ -206,6 +242,29 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         )
         head, added = self._objects.add_version(call, mutation, name, attributes, None, value)
         return Secret(SecretProperties(self._ground.home, head.name, added.id, attributes), value)
+
+    def _before(self, records: Records, name: str) -> tuple[SecretProperties | None, int]:
+        """Return the properties of the current version, if there is one, and how many bytes a value may have."""
+        _, head = self._objects.find_or_free(records, name)
+        limit = self._ground.settings(records).max_value_bytes
+        if head is None:
+            return None, limit
+        return self._properties(head.name, head.current, head.attributes, head.traits), limit
+
+    def _generate(
+        self,
+        call: Call,
+        mutation: Mutation,
+        name: str,
+        value: Value,
+        settable: dict[str, Any],
+        generator: Generator,
+    ) -> Secret:
+        made = self._set(call, mutation, name, value, settable)
+        key, head = self._objects.find(mutation, name)
+        mutation.put(OBJECTS, key, with_generator(head, generator).encode())
+        call.details = {SETTING: generator.kind}
+        return made
 
     def _set_many(
         self,
@@ -228,7 +287,7 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
         )
         limit = settings.max_value_bytes
         for _, value in pairs:
-            _check_value(value, limit)
+            check_value(value, limit)
         added = add_versions(call, mutation, self._objects, pairs, attributes)
         home = self._ground.home
         call.count = len(added)
@@ -244,24 +303,3 @@ class Secrets(ObjectVerbs[SecretProperties, DeletedSecret]):
 
     def _deleted(self, properties: SecretProperties, deleted_on: int, purge_on: int) -> DeletedSecret:
         return DeletedSecret(properties, deleted_on, purge_on)
-
-
-def _check_value(value: Value, limit: int) -> None:
-    if isinstance(value, str):
-        size = len(value) if value.isascii() else _utf8_length(value)
-    elif isinstance(value, bytes):
-        size = len(value)
-    else:
-        raise BadParameter(f"a secret's value is text or bytes, not {type(value).__name__}")
-    if size > limit:
-        raise BadParameter(
-            f"the value has {size} bytes, and this vault takes {limit}",
-            hint="the vault's setting max_value_bytes raises the limit",
-        )
-
-
-def _utf8_length(value: str) -> int:
-    try:
-        return len(value.encode())
-    except UnicodeEncodeError:
-        raise BadParameter("the value holds half of a surrogate pair, which UTF-8 cannot carry") from None

@@ -17,6 +17,7 @@ from localvault.keys import Keys
 from localvault.lifecycle.due import AgendaVerbs
 from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import LoadedKeys
+from localvault.lifecycle.notices import Subscriber, Subscription
 from localvault.lifecycle.objects import Objects
 from localvault.model.problem import Problem
 from localvault.model.settings import Settings
@@ -93,6 +94,25 @@ class Vault:
         """
         return self._parts.ground.batch()
 
+    def on(self, type: str, subscriber: Subscriber) -> Subscription:
+        """Call `subscriber` with a `Notice` whenever something of that type was done through this open vault.
+
+        After the commit, in the thread that did it and in that order. What it raises is logged and changes nothing. It
+        may use the vault; what it brings about is told to all when this has been told to all.
+
+        Args:
+            type: `KeyNewVersionCreated`, `KeyNearExpiry`, `KeyExpired`, `KeyRotated`, `KeyRotationFailed`,
+                `KeyDeleted`, `KeyRecovered`, `KeyPurged`, the same with `Secret`, `ClockSetBack`; or `*` for all.
+            subscriber: called with one argument.
+
+        Returns:
+            The subscription: a context manager; `cancel` ends it.
+
+        Raises:
+            BadParameter: no such type, or something that cannot be called.
+        """
+        return self._parts.ground.notices.on(type, subscriber)
+
     def status(self) -> dict[str, Any]:
         """Return what there is to tell of the vault as a whole, for people and JSON.
 
@@ -136,6 +156,7 @@ class Vault:
 
     def close(self) -> None:
         """Fold this process's events, wipe the keys and let go of the folder; more calls do nothing."""
+        self.agenda.close()
         self.secrets.close()
         self.keys.close()
         self._loaded.close()

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import localvault
-from localvault import errors
+from localvault import Generator, errors
 from localvault.model.key_access import KEY_ACCESS
 from localvault.testing.profiles import CHEAPEST
 
@@ -41,9 +41,11 @@ ARGUMENTS: dict[str, Any] = {
     "digests": [bytes(32)],
     "encrypted_key": b"",
     "encrypted_keys": [b""],
+    "generator": Generator.hex(16),
     "items": [b""],
     "keep": 1,
     "key": bytes(16),
+    "maker": None,
     "keys": [bytes(16)],
     "kty": "oct",
     "material": {"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAA"},
@@ -57,11 +59,13 @@ ARGUMENTS: dict[str, Any] = {
     "policy": localvault.VersionPolicy(latest_minus=0),
     "signature": b"",
     "source": "there",
+    "subscriber": print,
     "target": "new",
     "signatures": [b""],
     "slot_id": "00" * 16,
     "token": b"",
     "tokens": [b""],
+    "type": "*",
     "value": "v",
     "values": {"a": "v"},
     "version": "00" * 16,
@@ -70,6 +74,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 # These do not need the vault open; everything else must not work on a closed one.
 QUIET = {"Vault.close", "Vault.crypto", "Vault.id", "Vault.path", "Secrets.close", "Keys.close"}
+QUIET |= {"AgendaVerbs.close", "Secrets.register"}
 
 # What these call refuses only what they have made sure of.
 GUARDED = {"Key.to_dict": "BadParameter"}
@@ -128,6 +133,8 @@ def _handed_out() -> dict[str, type]:
     from localvault.keys import DeletedKey, Keys
     from localvault.lifecycle.due import AgendaVerbs, Entry
     from localvault.lifecycle.listing import Listing, Page
+    from localvault.lifecycle.notices import Subscription
+    from localvault.lifecycle.runner import Runner
     from localvault.model import results
     from localvault.model.secret import DeletedSecret
     from localvault.sealing.slots import SlotInfo
@@ -149,7 +156,7 @@ def _handed_out() -> dict[str, type]:
         Slots,
         SlotInfo,
     ]
-    found += [Listing, Page]
+    found += [Listing, Page, Runner, Subscription]
     made = (value for value in vars(results).values() if inspect.isclass(value))
     found += [value for value in made if value.__module__ == results.__name__]
     return {cls.__name__: cls for cls in found}

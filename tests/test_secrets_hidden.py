@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 import localvault
-from localvault import LocalVaultError, Packed, Vault
+from localvault import Generator, LocalVaultError, Packed, Vault
 from localvault.lifecycle.backup import dump
 from localvault.model.key_access import KEY_ACCESS
 from localvault.sealing import datakey
@@ -88,6 +88,8 @@ BEARERS: dict[str, Callable[[Vault], Any]] = {
     "a secret in text": lambda vault: vault.secrets.get("text"),
     "a secret in bytes": lambda vault: vault.secrets.get("bytes"),
     "a secret just set": lambda vault: vault.secrets.set("set", MARKER),
+    "a secret just made": lambda vault: _made(vault),
+    "a notice": lambda vault: _notice(vault),
     "its properties": lambda vault: vault.secrets.get("text").properties,
     "properties of many": lambda vault: vault.secrets.set_many({"many": MARKER})[0],
     "a deleted secret": lambda vault: vault.secrets.get_deleted("gone"),
@@ -243,6 +245,18 @@ def _blob(vault: Vault, **more: Any) -> bytes:
     return vault.secrets.backup("text", **more)
 
 
+def _made(vault: Vault, maker: Any = lambda name, properties: MARKER) -> Any:
+    vault.secrets.register("maker", maker)
+    return vault.secrets.generate("made", Generator.named("maker"))
+
+
+def _notice(vault: Vault) -> Any:
+    notices: list[Any] = []
+    with vault.on("SecretNewVersionCreated", notices.append):
+        vault.secrets.set("noticed", MARKER)
+    return notices[0]
+
+
 def _encrypted_pem(vault: Vault) -> Any:
     return vault.keys.export("ec", access=KEY_ACCESS, password="another")
 
@@ -264,6 +278,16 @@ FAILURES: dict[str, Callable[[Any, Path], object]] = {
     "set_many half a pair": lambda vault, path: vault.secrets.set_many({"a": MARKER, "b": BROKEN}),
     "set_many on a deleted name": lambda vault, path: vault.secrets.set_many(
         [("a", MARKER), ("gone", MARKER)]
+    ),
+    "generate by who raises it": lambda vault, path: _made(vault, lambda name, properties: {}[MARKER]),
+    "generate too long": lambda vault, path: _made(vault, lambda name, properties: LONG),
+    "generate half a pair": lambda vault, path: _made(vault, lambda name, properties: BROKEN),
+    "generate of another type": lambda vault, path: _made(vault, lambda name, properties: [MARKER]),
+    "generate by a command that fails": lambda vault, path: vault.secrets.generate(
+        "a", Generator.command(["sh", "-c", f"echo {MARKER}; echo {MARKER} >&2; exit 1"])
+    ),
+    "generate by a command without end": lambda vault, path: vault.secrets.generate(
+        "a", Generator.command(["yes", MARKER])
     ),
     "set_many of no pairs": lambda vault, path: vault.secrets.set_many([MARKER]),
     "import PEM": lambda vault, path: vault.keys.import_("a", PEM),

@@ -44,6 +44,13 @@ RIGHT = (
     ("localvault/cli/key.py", "password"),
     ("docs/cli.md", "--password|has a password"),
     ("localvault/cli/inputs.py", "passphrase, password or recovery key"),
+    # A password is what a secret often is, and generators make them.
+    ("localvault/model/generator.py", "passwords?"),
+    ("localvault/lifecycle/passwords.py", "passwords?"),
+    ("localvault/lifecycle/generators.py", '"password"|passwords import'),
+    ("localvault/lifecycle/generating.py", "Generator.password"),
+    ("localvault/cli/generator.py", "password"),
+    ("docs/cli.md", "makes a password|a password of|Every password"),
     ("localvault/sealing/credentials.py", "RFC 8265 section 4.2 has it for passwords"),
     ("", "OWASP Password Storage Cheat Sheet"),
     # A secret's name, and a variable's.

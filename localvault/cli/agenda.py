@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import click
 
+from localvault.cli.failures import CannotUse
+from localvault.cli.generator import commands
 from localvault.cli.objects import to_dict
 from localvault.cli.options import GlobalOptions, Group, options
 from localvault.cli.output import Column, write_rows
 from localvault.cli.text import moment
 from localvault.cli.unlock import open_vault
+from localvault.cli.watching import watch as go_on
 
 _COLUMNS = (
     Column("due on", lambda e: moment(e.due_on)),
@@ -34,8 +37,18 @@ def list_(options: GlobalOptions) -> None:
 
 
 @agenda.command("run")
+@click.option(
+    "--watch", is_flag=True, help="Go on, and write what is done as it is done, until SIGINT or SIGTERM."
+)
+@click.option("--interval", type=float, metavar="S", help="With --watch: seconds between two rounds; 60.")
+@commands
 @options
-def run(options: GlobalOptions) -> None:
-    """Do what is due and list what was done; made for a timer such as cron."""
+def run(options: GlobalOptions, watch: bool, interval: float | None, commands: bool) -> None:
+    """Do what is due and list what was done; made for a timer such as cron, or with --watch for a service."""
+    if interval is not None and not watch:
+        raise CannotUse("--interval is for --watch; without it there is one round")
     with open_vault(options) as vault:
-        write_rows(options, vault.agenda.run_due(), _COLUMNS, to_dict)
+        if watch:
+            go_on(options, vault, _COLUMNS, 60.0 if interval is None else interval, commands=commands)
+        else:
+            write_rows(options, vault.agenda.run_due(commands=commands), _COLUMNS, to_dict)

@@ -59,6 +59,7 @@ EXITS: Final = (
         (errors.VaultError,),
     ),
     Exit(UNWELL, "`doctor` found that something is not as it should be"),
+    Exit(12, "a secret's generator made no value; the secret is as it was", (errors.GeneratorFailed,)),
     Exit(CANNOT_START, "`run` found the program and could not start it"),
     Exit(NO_PROGRAM, "`run` did not find the program"),
     Exit(INTERRUPTED, "interrupted from the keyboard"),

@@ -34,6 +34,9 @@ class Column(NamedTuple):
     cell: Callable[[Any], str]
 
 
+Columns = Sequence[Column]
+
+
 def to_terminal() -> bool:
     """Whether standard output is a terminal."""
     return sys.stdout.isatty()
@@ -66,6 +69,14 @@ def write_rows(
         _write_array(map(to_dict, rows))
     else:
         _write_rows(iter(rows), columns, header=True)
+
+
+def write_line(options: GlobalOptions, row: Any, columns: Columns, document: Mapping[str, Any]) -> None:
+    """Write one of many things whose end is not known: a JSON object or the columns, on a line of its own."""
+    if options.json:
+        write_json(document)
+    else:
+        click.echo(_line(row, columns))
 
 
 def write_bytes(
@@ -190,7 +201,7 @@ def _write_array(documents: Iterator[Mapping[str, Any]]) -> None:
 def _write_rows(rows: Iterator[Any], columns: Sequence[Column], *, header: bool) -> None:
     if not to_terminal():
         for row in rows:
-            click.echo("\t".join(visible(column.cell(row)) for column in columns))
+            click.echo(_line(row, columns))
         return
     from localvault.cli.table import write_table
 
@@ -202,6 +213,10 @@ def _write_rows(rows: Iterator[Any], columns: Sequence[Column], *, header: bool)
     while part := list(islice(rows, _ROWS_AT_ONCE)):
         cells = [[visible(column.cell(row)) for column in columns] for row in part]
         write_table([column.title for column in columns] if header else None, cells)
+
+
+def _line(row: Any, columns: Columns) -> str:
+    return "\t".join(visible(column.cell(row)) for column in columns)
 
 
 def _dump(document: Any) -> str:

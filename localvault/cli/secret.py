@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from localvault.cli.generator import add_generators
 from localvault.cli.inputs import read_value
 from localvault.cli.objects import Noun, add_common
 from localvault.cli.options import FILE, GlobalOptions, Group, options
@@ -31,7 +32,7 @@ _COLUMNS = (
 
 @click.group(cls=Group)
 def secret() -> None:
-    """Secrets: set, get, list, update, delete, recover, purge, backup, restore."""
+    """Secrets: set, generate, get, rotate, list, update, delete, recover, purge, backup, restore."""
 
 
 @secret.command(
@@ -96,5 +97,6 @@ def update(
     write_object(options, found.to_dict(), found.id)
 
 
+add_generators(secret)
 add_common(secret, Noun("secret", "secrets", _COLUMNS))
 secret.add_command(trim_secret)

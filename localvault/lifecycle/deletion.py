@@ -12,6 +12,7 @@ from localvault.door import Call
 from localvault.errors import PurgeProtected
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import Kind
+from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Objects, deleted_key
 from localvault.model.clock import DAY
 from localvault.records import OBJECTS, VERSIONS, Mutation
@@ -32,6 +33,7 @@ def delete(call: Call, mutation: Mutation, objects: Objects, name: str) -> Head:
     mutation.delete(OBJECTS, key)
     mutation.put(OBJECTS, deleted_key(key), head.encode())
     objects.ground.agenda.add(mutation, _purge_of(objects.kind, key, head))
+    note(call, objects.ground, objects.kind, "Deleted", head)
     return head
 
 
@@ -48,6 +50,7 @@ def recover(call: Call, mutation: Mutation, objects: Objects, name: str) -> Head
     mutation.delete(OBJECTS, gone)
     mutation.put(OBJECTS, key, head.encode())
     objects.ground.agenda.remove(mutation, _purge_of(objects.kind, key, old))
+    note(call, objects.ground, objects.kind, "Recovered", head)
     return head
 
 
@@ -66,9 +69,10 @@ def purge(call: Call, mutation: Mutation, objects: Objects, name: str) -> None:
             hint="recover it, or wait for the scheduled purge",
         )
     _remove(mutation, objects, gone, head)
+    note(call, objects.ground, objects.kind, "Purged", head)
 
 
-def purge_due(mutation: Mutation, objects: Objects, due: Due) -> str | None:
+def purge_due(call: Call, mutation: Mutation, objects: Objects, due: Due) -> str | None:
     """Purge the object an agenda entry names, if that is still due; returns its name.
 
     The entry goes in any case: an object that was recovered or purged meanwhile has taken its own entry with it.
@@ -79,6 +83,7 @@ def purge_due(mutation: Mutation, objects: Objects, due: Due) -> str | None:
         objects.ground.agenda.remove(mutation, due)
         return None
     _remove(mutation, objects, gone, head)
+    note(call, objects.ground, objects.kind, "Purged", head)
     return head.name
 
 

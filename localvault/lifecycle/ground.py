@@ -15,6 +15,8 @@ import msgpack
 from localvault.agenda import Agenda
 from localvault.door import Door
 from localvault.lifecycle.head import Head, decode_head
+from localvault.lifecycle.notices import Notices
+from localvault.model.generator import Maker
 from localvault.model.properties import Home
 from localvault.model.settings import Settings
 from localvault.records import VAULT, Memo, Records
@@ -37,7 +39,10 @@ class Blobs(Protocol):
 class Ground:
     """The door, the name index and what is remembered of heads and settings, shared by all rooms of one vault."""
 
-    __slots__ = ("_settings", "agenda", "blobs", "door", "folder", "heads", "home", "index", "settings_memo")
+    __slots__ = (
+        "_settings", "agenda", "blobs", "door", "folder", "generators", "heads", "home", "index", "notices",
+        "settings_memo",
+    )  # fmt: skip
 
     def __init__(
         self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings, folder: Path
@@ -51,6 +56,9 @@ class Ground:
         self.home: Home = settings.home
         self.heads: Memo[Head] = Memo(decode_head, _HEADS_REMEMBERED)
         self.settings_memo: Memo[Settings] = Memo(decode_settings, 1)
+        self.notices = Notices()
+        door.deliver = self.notices.deliver
+        self.generators: dict[str, Maker] = {}  # by name, what the application registered
 
     def settings(self, records: Records) -> Settings:
         """Return the settings as this transaction sees them; another process may have changed them."""
@@ -73,6 +81,8 @@ class Ground:
 
     def close(self) -> None:
         """Forget names, heads and settings."""
+        self.notices.close()
+        self.generators.clear()
         self.heads.clear()
         self.settings_memo.clear()
         self.index.clear()

@@ -15,6 +15,8 @@ from typing import Any
 import msgpack
 
 from localvault.door import Call
+from localvault.lifecycle.head import Head
+from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Objects
 from localvault.model.attributes import Attributes
 from localvault.model.ids import ids, next_id
@@ -58,4 +60,8 @@ def add_versions(
         put_version(key + version_id, version_start + pack(body))
         put_head(key, head)
         added.append((name, version_id))
+    if objects.ground.notices.subscribed:
+        for name, version_id in added:
+            head = Head(name, version_id, attributes, None)
+            note(call, objects.ground, objects.kind, "NewVersionCreated", head)
     return added

@@ -20,6 +20,7 @@ from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import Kind
 from localvault.lifecycle.minimum import moved
+from localvault.lifecycle.notices import note
 from localvault.model.attributes import Attributes
 from localvault.model.ids import next_id
 from localvault.model.names import check_name, version_bytes
@@ -181,6 +182,7 @@ class Objects:
         added = Version(version_id, attributes, traits, body)
         self.put_version(mutation, key, added)
         mutation.put(OBJECTS, key, head.encode())
+        note(call, self.ground, self.kind, "NewVersionCreated", head)
         return head, added
 
     def change_version(self, mutation: Mutation, head: Head, changed: Version) -> Head:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import localvault
+from localvault import Generator
 from localvault.cli.exits import EXITS
 from localvault.cli.main import cli, main
 from localvault.testing.profiles import CHEAPEST
@@ -130,6 +131,10 @@ GIVEN = {
     "slot remove": "SLOT",
     "slot change-passphrase": "--new-passphrase-file pass --kdf cheapest",
     "secret set": "new --file value",
+    "secret generate": "new --hex 16",
+    "secret rotate": "made",
+    "secret set-generator": "live --length 12",
+    "secret get-generator": "made",
     "secret get": "live",
     "secret update": "live --disabled",
     "secret list": "",
@@ -185,7 +190,9 @@ GIVEN = {
     "doctor": "",
     "completion": "bash",
 }
-LISTS = re.compile(r"(slot |secret |key |agenda )(list|list-deleted|versions|run)|audit events|check")
+LISTS = re.compile(
+    r"(slot |secret |key |agenda )(list|list-deleted|versions|run)|secret rotate|audit events|check"
+)
 # An array's rows, or the object, have at least these.
 FIELDS = {
     "init": "path name url id recovery_key",
@@ -194,6 +201,9 @@ FIELDS = {
     "slot add recovery-key": "recovery_key",
     "secret get": "id name version tags value encoding",
     "secret list": "id name enabled tags",
+    "secret generate": "id name version tags",
+    "secret rotate": "id name version tags",
+    "secret get-generator": "name generator",
     "secret backup": "copy encoding",
     "key export-public": "public_key encoding",
     "key export": "private_key encoding",
@@ -255,6 +265,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("live", "gone", "copied"):
             vault.secrets.set(name, "v")
             vault.keys.create(name, "oct")
+        vault.secrets.generate("made", Generator.hex(16))
         vault.keys.create("pair", "EC", exportable=True)
         vault.keys.create("worn", "oct")
         vault.keys.rotate("worn")

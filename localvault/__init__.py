@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from localvault.model.generator import Generator
     from localvault.model.notice import Notice
     from localvault.model.packed import Packed
+    from localvault.model.policy import LifetimeAction, RotationPolicy
     from localvault.model.problem import Problem
     from localvault.model.properties import KeyProperties, SecretProperties
     from localvault.model.secret import Secret
@@ -113,6 +114,7 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Key": "localvault.keys",
     "KeyProperties": "localvault.model.properties",
     "KeyVaultUrl": "localvault.model.url",
+    "LifetimeAction": "localvault.model.policy",
     "Notice": "localvault.model.notice",
     "OPERATIONS": "localvault.operations",
     "OWASP_MINIMUM": "localvault.sealing.profiles",
@@ -122,6 +124,7 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "RFC_9106_LOW_MEMORY": "localvault.sealing.profiles",
     "Resolved": "localvault.resolving",
     "Rewrapped": "localvault.rewrapping.store",
+    "RotationPolicy": "localvault.model.policy",
     "Secret": "localvault.model.secret",
     "SecretProperties": "localvault.model.properties",
     "Settings": "localvault.model.settings",
@@ -188,6 +191,7 @@ __all__ = [
     "KeyProperties",
     "KeyVaultUrl",
     "KeyVersionRetired",
+    "LifetimeAction",
     "LocalVaultError",
     "NewerFormat",
     "NotAVault",
@@ -206,6 +210,7 @@ __all__ = [
     "ReadOnlyVault",
     "Resolved",
     "Rewrapped",
+    "RotationPolicy",
     "Secret",
     "SecretDisabled",
     "SecretNotFound",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from localvault.algorithms.base import KeyMaterial
@@ -20,13 +21,14 @@ from localvault.algorithms.public import PublicKey
 from localvault.algorithms.table import OPERATIONS, check_operations, check_shape
 from localvault.door import Call
 from localvault.errors import BadParameter, KeyNotExportable
+from localvault.lifecycle import rotation
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import retired
-from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Version
 from localvault.lifecycle.retiring import RetiringVerbs
+from localvault.lifecycle.rotation import Fresh, Plan
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
@@ -34,6 +36,8 @@ from localvault.model.key_access import KeyAccess
 from localvault.model.properties import Deleted, KeyProperties
 from localvault.operations import KEY_CREATE, KEY_EXPORT, KEY_GET, KEY_IMPORT, KEY_ROTATE
 from localvault.records import Mutation, Records
+
+_AT_ONCE = 256  # keys rotated in one transaction: a sync is shared, and other writers do not wait long
 
 
 class Key:
@@ -206,21 +210,51 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         return self._ground.door.read(KEY_GET, self._objects.target(name), self._get, name, version)
 
     def rotate(self, name: str) -> Key:
-        """Add a version with new material of the same type, operations, tags and lifetime, and make it current.
+        """Add a version with new material of the same type, operations and tags, and make it current.
+
+        It lives as long as the key's rotation policy says, or else as long as the one before was made to live.
 
         Raises:
             KeyNotFound: no such key.
             BadParameter: not a name an object can have, a public key, or a key of another type by now.
         """
         target = self._objects.target(name)
-        # As in `create`, before the transaction; `_rotate` looks again inside it.
+        # As in `create`, before the transaction; `renew` looks again inside it.
         with self._ground.door.preparing(KEY_ROTATE, target) as look:
-            kty, size, curve = look(lambda call, records: self._shape(call, records, name))
-            made = generate(kty, size=size, curve=curve)
+            fresh = rotation.make(look(lambda call, records: self._plan(records, name)))
         try:
-            return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, made)
+            return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, fresh)
         finally:
-            made.wipe()
+            fresh.wipe()
+
+    def rotate_many(self, names: Iterable[str]) -> list[Key]:
+        """Rotate many keys, 256 to a transaction and a sync, each with an event of its own; returns the new versions.
+
+        Raises:
+            KeyNotFound, BadParameter: as for `rotate`, of some key; none of its transaction was rotated. Those before
+                it are: call again with what is left.
+        """
+        rest = iter(names)
+        made: list[Key] = []
+        while part := list(islice(rest, _AT_ONCE)):
+            made += self._rotate_part(part)
+        return made
+
+    def _rotate_part(self, names: list[str]) -> list[Key]:
+        door, fresh = self._ground.door, []
+        try:
+            with door.preparing(KEY_ROTATE, "/keys") as look:
+                plans = look(lambda call, records: [self._plan(records, name) for name in names])
+                for plan in plans:
+                    fresh.append(rotation.make(plan))
+            with door.together():
+                return [
+                    door.write(KEY_ROTATE, self._objects.target(name), self._rotate, name, each)
+                    for name, each in zip(names, fresh, strict=True)
+                ]
+        finally:
+            for each in fresh:
+                each.wipe()
 
     def export(
         self, name: str, version: str | None = None, *, access: KeyAccess, password: str | bytes | None = None
@@ -274,18 +308,8 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
             operations=operations,
         )
 
-    def _shape(self, call: Call, records: Records, name: str) -> tuple[str, int | None, str | None]:
-        """Return the type, size and curve of what `rotate` makes."""
-        _, found = self._objects.read_version(call, records, name, None)
-        whole = is_private(found.body[0])
-        found.wipe()
-        if not whole:
-            raise BadParameter(
-                f"{name} is a public key, and a new one is made where its private part is kept",
-                hint="import the new public key",
-            )
-        kty, size, curve = found.traits[:3]
-        return kty, size, curve
+    def _plan(self, records: Records, name: str) -> Plan:
+        return rotation.plan(records, self._objects, *self._objects.find(records, name))
 
     def _add(
         self,
@@ -304,15 +328,9 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         traits = [key.kty, key.size, key.curve, list(operations), bool(exportable)]
         return self._key(*self._objects.add_version(call, mutation, name, attributes, traits, _body(key)))
 
-    def _rotate(self, call: Call, mutation: Mutation, name: str, made: KeyMaterial) -> Key:
-        _, old = self._objects.read_version(call, mutation, name, None)
-        old.wipe()
-        if (made.kty, made.size, made.curve) != tuple(old.traits[:3]):
-            raise BadParameter(f"key {name} was changed while it was being rotated; rotate it again")
-        attributes = attr.renewed(old.attributes, call.now)
-        head, added = self._objects.add_version(call, mutation, name, attributes, old.traits, _body(made))
-        note(call, self._ground, self._kind, "Rotated", head)
-        return self._key(head, added)
+    def _rotate(self, call: Call, mutation: Mutation, name: str, fresh: Fresh) -> Key:
+        key, old = self._objects.find(mutation, name)
+        return self._key(*rotation.renew(call, mutation, self._objects, key, old, fresh))
 
     def _get(self, call: Call, records: Records, name: str, version: str | None) -> Key:
         return self._key(*self._objects.read_version(call, records, name, version))

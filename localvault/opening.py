@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from localvault import openvaults
 from localvault.access.decide import OWNER
+from localvault.agenda import COMPLETE, COMPLETE_KEY
 from localvault.errors import BadParameter, VaultExists
 from localvault.journal.entry import pack_fields
 from localvault.journal.head import Heads
@@ -68,7 +69,8 @@ def create(
         allow_weak: accept a `kdf` below the floor: for tests only.
         durability: what an event outlives before its result is returned: the `process`, or a loss of `power`.
         clock: microseconds since the epoch.
-        settings: see `Settings`: retention_days, purge_protection, max_value_bytes, max_tags, suffix.
+        settings: see `Settings`: retention_days, purge_protection, max_value_bytes, max_tags, rotation_minimum_days,
+            expiry_minimum_days, suffix.
 
     Raises:
         VaultExists: there is something at `path`.
@@ -162,6 +164,7 @@ def _furnish(txn: WriteTxn, header: Header, master: MasterKey, settings: Setting
         mutation = Mutation(txn, Sealers(scopes, COLLECTIONS))
         mutation.put_header(header.encode())
         mutation.put(VAULT, SETTINGS_KEY, encode_settings(settings))
+        mutation.put(VAULT, COMPLETE_KEY, COMPLETE)
         writes = mutation.apply()
         now = clock()
         fields: Fields = (now, VAULT_CREATE.name, OWNER, "/", None, "Success", None, 0, None, 1, None)

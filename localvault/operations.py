@@ -42,6 +42,10 @@ SECRET_TRIM = _row("SecretTrim", "secrets/purge/action", writes=True)
 SECRET_ROTATE = _row("SecretRotate", "secrets/setSecret/action", writes=True)
 SECRET_GENERATOR_GET = _row("SecretGeneratorGet", "secrets/readMetadata/action")
 SECRET_GENERATOR_SET = _row("SecretGeneratorSet", "secrets/setSecret/action", writes=True)
+SECRET_ROTATION_POLICY_GET = _row("SecretRotationPolicyGet", "localvault/secrets/rotationpolicies/read")
+SECRET_ROTATION_POLICY_SET = _row(
+    "SecretRotationPolicySet", "localvault/secrets/rotationpolicies/write", writes=True
+)
 
 KEY_CREATE = _row("KeyCreate", "keys/create/action", writes=True)
 KEY_IMPORT = _row("KeyImport", "keys/import/action", writes=True)
@@ -63,6 +67,8 @@ KEY_SET_VERSION_POLICY = _row("KeySetVersionPolicy", "keys/update/action", write
 KEY_RETIRE = _row("KeyRetire", "keys/update/action", writes=True)
 # What it removes is gone for good, as by a purge.
 KEY_TRIM = _row("KeyTrim", "keys/purge/action", writes=True)
+KEY_ROTATION_POLICY_GET = _row("KeyRotationPolicyGet", "keyrotationpolicies/read")
+KEY_ROTATION_POLICY_SET = _row("KeyRotationPolicySet", "keyrotationpolicies/write", writes=True)
 KEY_EXPORT = _row("KeyExport", "localvault/keys/export/action")
 KEY_ENCRYPT = _row("KeyEncrypt", "keys/encrypt/action")
 KEY_DECRYPT = _row("KeyDecrypt", "keys/decrypt/action")
@@ -96,5 +102,14 @@ AGENDA_LIST = _row("AgendaList", "localvault/agenda/read")
 AGENDA_RUN = _row("AgendaRun", "localvault/agenda/run/action", writes=True)
 AGENDA_WATCH = _row("AgendaWatch", "localvault/agenda/run/action")
 CLOCK_SET_BACK = _row("ClockSetBack", "localvault/agenda/run/action", writes=True)
+# What the agenda does to one object: the right to run the agenda is the right to have it done.
+KEY_ROTATE_IF_DUE = _row("KeyRotateIfDue", "localvault/agenda/run/action", writes=True)
+KEY_NEAR_EXPIRY = _row("KeyNearExpiryEventGridNotification", "localvault/agenda/run/action", writes=True)
+KEY_EXPIRED = _row("KeyExpiredEventGridNotification", "localvault/agenda/run/action", writes=True)
+SECRET_ROTATE_IF_DUE = _row("SecretRotateIfDue", "localvault/agenda/run/action", writes=True)
+SECRET_NEAR_EXPIRY = _row(
+    "SecretNearExpiryEventGridNotification", "localvault/agenda/run/action", writes=True
+)
+SECRET_EXPIRED = _row("SecretExpiredEventGridNotification", "localvault/agenda/run/action", writes=True)
 AUDIT_READ = _row("AuditRead", "localvault/journal/read")
 AUDIT_VERIFY = _row("AuditVerify", "localvault/journal/read")

@@ -7,7 +7,7 @@ all together in `apply`, or not at all, and `apply` returns the digest of every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -195,6 +195,10 @@ class Mutation(Records):
         """
         return self._later.setdefault(_TABLE[table] + key[:1], {}).__setitem__
 
+    def seal_put(self) -> None:
+        """Seal now what was put by `putter`, so that its plaintext can be overwritten."""
+        self._seal_later()
+
     def _seal_later(self) -> None:
         for which, later in self._later.items():
             table = which[0]
@@ -220,20 +224,34 @@ class Mutation(Records):
 
         Each entry is `table (1) | length of key (1) | key | digest of the record (16)`, the digest zero for a removal.
         """
+        return b"".join(self._write_all().values())
+
+    def apply_each(self, owned: Sequence[Sequence[bytes]]) -> list[bytes]:
+        """As `apply`, where the mutation is made of many: returns the digests of each, by the places it calls its own.
+
+        A place is `table (1) | key`. What nobody owns is told with the first one.
+        """
+        written = self._write_all()
+        each = [b"".join([written.pop(place, b"") for place in places]) for places in owned]
+        if each and written:
+            each[0] += b"".join(written.values())
+        return each
+
+    def _write_all(self) -> dict[bytes, bytes]:
+        """Write everything into the transaction, in key order; returns by place what the journal tells of it."""
         self._seal_later()
         changes, digests = self._changes, self._digests
         places = sorted(changes)
         for table, group in groupby(places, itemgetter(0)):
             self._write(table, list(group))
-        parts: list[bytes] = []
-        tell = parts.append
+        told: dict[bytes, bytes] = {}
         for place in places:
             record = changes[place]
             written = _DELETED if record is None else digests.get(place) or digest(record)
-            tell(place[:1] + _LENGTH[len(place) - 1] + place[1:] + written)
+            told[place] = place[:1] + _LENGTH[len(place) - 1] + place[1:] + written
         changes.clear()
         digests.clear()
-        return b"".join(parts)
+        return told
 
     def _write(self, table: int, places: list[bytes]) -> None:
         changes = self._changes

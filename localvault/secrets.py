@@ -27,7 +27,7 @@ from localvault.model.secret import DeletedSecret, Secret
 from localvault.model.value import Value, check_value
 from localvault.model.version_policy import check_number
 from localvault.operations import SECRET_GET, SECRET_LIST_VERSIONS, SECRET_SET, SECRET_TRIM
-from localvault.records import OBJECTS, Mutation, Records
+from localvault.records import Mutation, Records
 
 _Ids = list[str]  # named here because inside the class `list` is the verb
 
@@ -262,7 +262,7 @@ class Secrets(GeneratingVerbs):
     ) -> Secret:
         made = self._set(call, mutation, name, value, settable)
         key, head = self._objects.find(mutation, name)
-        mutation.put(OBJECTS, key, with_generator(head, generator).encode())
+        self._objects.put_head(mutation, key, with_generator(head, generator), head)
         call.details = {SETTING: generator.kind}
         return made
 

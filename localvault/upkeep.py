@@ -15,6 +15,7 @@ from localvault.door import Call
 from localvault.errors import BadParameter, VaultError
 from localvault.journal.audit import Digests
 from localvault.journal.journal import Journal
+from localvault.lifecycle.agreement import Agreement
 from localvault.lifecycle.ground import SETTINGS_KEY, Ground, encode_settings
 from localvault.lifecycle.head import decode_head
 from localvault.lifecycle.kinds import COLLECTIONS, KINDS
@@ -30,7 +31,7 @@ from localvault.operations import (
     VAULT_UPDATE,
     Operation,
 )
-from localvault.records import HEADER_KEY, OBJECTS, VAULT, VERSIONS, Mutation, Records
+from localvault.records import AGENDA, HEADER_KEY, OBJECTS, VAULT, VERSIONS, Mutation, Records
 from localvault.sealing.record import digest
 from localvault.store.faults import told
 from localvault.store.layout import Table
@@ -133,6 +134,7 @@ class Upkeep:
         digests: Digests = {}
         problems += self._journal.problems(records.txn, digests)
         names: dict[bytes, str] = {}
+        agreement = Agreement(self._ground, records, call.now, digests)
         total = len(digests)
         call.count = 0
         for table in _DIGESTED:
@@ -142,7 +144,7 @@ class Upkeep:
                     if progress is not None and call.count % _PROGRESS_EVERY == 0:
                         progress(call.count, total)
                     expected = digests.pop((table, key), None)
-                    problems += _compare(records, table, key, record, expected, names)
+                    problems += _compare(records, table, key, record, expected, names, agreement)
             except VaultError as error:
                 problems.append(Problem(table.name.lower(), error.message))
         for (table_number, key), expected in digests.items():
@@ -153,7 +155,13 @@ class Upkeep:
 
 
 def _compare(
-    records: Records, table: int, key: bytes, record: bytes, expected: bytes | None, names: dict[bytes, str]
+    records: Records,
+    table: int,
+    key: bytes,
+    record: bytes,
+    expected: bytes | None,
+    names: dict[bytes, str],
+    agreement: Agreement,
 ) -> Iterator[Problem]:
     intact = expected is not None and digest(record) == expected
     if (table, key) == (VAULT, HEADER_KEY):
@@ -168,6 +176,10 @@ def _compare(
         return
     if table == OBJECTS:
         names[key[1:]] = decode_head(plaintext).name
+    if intact and table in (OBJECTS, AGENDA):
+        of_record = agreement.of_head if table == OBJECTS else agreement.of_entry
+        for sentence in of_record(key, plaintext):
+            yield Problem(_place(table, key, names), sentence)
     wipe_bytes(plaintext)
     if intact:
         return

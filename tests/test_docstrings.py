@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, Any] = {
     "kty": "oct",
     "material": {"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAA"},
     "name": "a",
+    "names": ["a"],
     "new": "a new passphrase",
     "old": "an old passphrase",
     "passphrase": "a new passphrase",

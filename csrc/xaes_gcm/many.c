@@ -92,17 +92,14 @@ struct sealing {
 /* Writes a record's header and says what is to be done with the rest. */
 static struct lv_gcm_item prepared(const struct sealing *call, size_t record)
 {
-    const size_t begin = (size_t)(call->offsets[record] - call->offsets[0]);
     const size_t size = (size_t)(call->offsets[record + 1] - call->offsets[record]);
-    const size_t at = begin + record * (call->header.size + LV_GCM_TAG);
-    uint8_t *out = call->out + at, *nonce = out + call->header.size - LV_XAES_NONCE_SIZE;
+    uint8_t *out = call->out + call->out_offsets[record], *nonce = out + call->header.size - LV_XAES_NONCE_SIZE;
     lv_many_put_header(&call->header, out);
     if (call->nonces == NULL) {
         lv_many_set_counter(nonce, call->counter + (uint32_t)record);
     } else {
         (void)memcpy(nonce, call->nonces + record * LV_XAES_NONCE_SIZE, LV_XAES_NONCE_SIZE);
     }
-    call->out_offsets[record + 1] = (int64_t)(at + call->header.size + size + LV_GCM_TAG);
     uint8_t *sealed = out + call->header.size;
     return (struct lv_gcm_item){nonce + LV_GCM_NONCE,      call->aad, call->aad_size,
                                 call->data + call->offsets[record], sealed, size, sealed + size, 0};
@@ -179,7 +176,12 @@ static int seal_all(struct sealing *call)
             return LV_TOO_LONG;
         }
     }
+    /* All of them before anything runs: where a share begins is also where another thread's ends. */
+    const int64_t more = (int64_t)(call->header.size + LV_GCM_TAG);
     call->out_offsets[0] = 0;
+    for (size_t i = 0; i < call->count; i++) {
+        call->out_offsets[i + 1] = call->out_offsets[i] + call->offsets[i + 1] - call->offsets[i] + more;
+    }
     call->per_task = lv_many_per_task(call->offsets, call->count);
     lv_pool_run(seal_task, call, (call->count + call->per_task - 1) / call->per_task);
     return atomic_load(&call->status);

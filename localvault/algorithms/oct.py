@@ -65,6 +65,11 @@ class OctKey(KeyMaterial):
         return cls(Locked.random(size // 8))
 
     @classmethod
+    def new_encoded(cls, size: int) -> bytes:
+        """Return what `encode` gives of a new key of `size` bits that is only going to be sealed: wipe it then."""
+        return bytes((cls.type_byte,)) + urandom(size // 8)
+
+    @classmethod
     def from_jwk(cls, members: Members) -> OctKey:
         """Return the material of a JSON Web Key with k, of 16, 24 or 32 bytes.
 

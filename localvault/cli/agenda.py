@@ -5,6 +5,8 @@ Relies on `vault.agenda`. Promises: nothing is done but what is due.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from localvault.cli.failures import CannotUse
@@ -12,6 +14,7 @@ from localvault.cli.generator import commands
 from localvault.cli.objects import to_dict
 from localvault.cli.options import GlobalOptions, Group, options
 from localvault.cli.output import Column, write_rows
+from localvault.cli.parameters import moment as time
 from localvault.cli.text import moment
 from localvault.cli.unlock import open_vault
 from localvault.cli.watching import watch as go_on
@@ -25,15 +28,19 @@ _COLUMNS = (
 
 @click.group(cls=Group)
 def agenda() -> None:
-    """The agenda: what falls due, such as the purge of what was deleted."""
+    """The agenda: what falls due, such as a key's rotation, an expiry, or the purge of what was deleted."""
 
 
 @agenda.command("list")
+@click.option(
+    "--until", type=time, metavar="MOMENT", help="What is due by then: 2027-01-31T12:00:00Z, or +90d."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The next N at most.")
 @options
-def list_(options: GlobalOptions) -> None:
+def list_(options: GlobalOptions, until: datetime | None, limit: int | None) -> None:
     """List what is coming, the earliest first."""
     with open_vault(options) as vault:
-        write_rows(options, vault.agenda.upcoming(), _COLUMNS, to_dict)
+        write_rows(options, vault.agenda.upcoming(until, limit), _COLUMNS, to_dict)
 
 
 @agenda.command("run")

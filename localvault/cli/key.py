@@ -21,6 +21,7 @@ from localvault.cli.output import Column, waiting, write_bytes, write_content, w
 from localvault.cli.parameters import cleared, of_new, of_update, out, properties, version
 from localvault.cli.prompts import ask, ask_twice
 from localvault.cli.retiring import add_retiring
+from localvault.cli.rotation import add_rotation_policy, rotate
 from localvault.cli.text import moment, pairs, yes
 from localvault.cli.unlock import open_vault
 
@@ -135,14 +136,7 @@ def update(
     write_object(options, found.to_dict(), found.id)
 
 
-@key.command("rotate")
-@click.argument("name")
-@options
-def rotate(options: GlobalOptions, name: str) -> None:
-    """Add a version with new material of the same type and make it current; what the old one sealed still opens."""
-    with open_vault(options) as vault, waiting(options, "Making the key"):
-        made = vault.keys.rotate(name)
-    write_object(options, made.to_dict(), made.id)
+key.add_command(rotate)
 
 
 @key.command("export-public")
@@ -211,5 +205,6 @@ def _read_password(
 
 add_common(key, Noun("key", "keys", _COLUMNS))
 add_retiring(key)
+add_rotation_policy(key, "key", "keys")
 add_crypto(key)
 add_files(key)

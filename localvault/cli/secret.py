@@ -17,6 +17,7 @@ from localvault.cli.options import FILE, GlobalOptions, Group, options
 from localvault.cli.output import Column, write_content, write_object
 from localvault.cli.parameters import cleared, of_new, of_update, out, properties, version
 from localvault.cli.retiring import trim_secret
+from localvault.cli.rotation import add_rotation_policy
 from localvault.cli.text import moment, pairs, yes
 from localvault.cli.unlock import open_vault
 
@@ -100,3 +101,4 @@ def update(
 add_generators(secret)
 add_common(secret, Noun("secret", "secrets", _COLUMNS))
 secret.add_command(trim_secret)
+add_rotation_policy(secret, "secret", "secrets")

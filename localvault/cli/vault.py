@@ -39,6 +39,10 @@ _settings = in_order(
                  help="Nobody can purge before the retention ends; cannot be switched off again."),
     click.option("--max-value-bytes", type=int, metavar="N", help="How long a secret's value may be (25600)."),
     click.option("--max-tags", type=int, metavar="N", help="How many tags an object may have (15)."),
+    click.option("--rotation-minimum-days", type=int, metavar="N",
+                 help="How soon after creation and before expiry a policy may rotate or notify (7)."),
+    click.option("--expiry-minimum-days", type=int, metavar="N",
+                 help="How soon a policy may have new versions expire (28)."),
 )  # fmt: skip
 
 

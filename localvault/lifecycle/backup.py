@@ -17,12 +17,12 @@ import msgpack
 
 from localvault.door import Call
 from localvault.errors import BadParameter, Damaged, NewerFormat, ObjectAlreadyExists
-from localvault.lifecycle import minimum
+from localvault.lifecycle import minimum, schedule
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.objects import Objects, Version
 from localvault.model import attributes as attr
 from localvault.model.ids import ID_BYTES
-from localvault.records import OBJECTS, Mutation, Records
+from localvault.records import Mutation, Records
 
 _PAYLOAD = 1
 _ARRAY_OF_5, _ARRAY_OF_4_WITH_ID = b"\x95", b"\x94\xc4\x10"  # msgpack; an id is 16 bytes of binary data
@@ -80,7 +80,7 @@ def load(call: Call, mutation: Mutation, objects: Objects, payload: bytes, is_wh
             version.wipe()
     current, attributes, traits, _ = versions[-1]
     head = Head(name, current, attributes, traits, None, None, settings)
-    mutation.put(OBJECTS, key, head.encode())
+    objects.put_head(mutation, key, head, None)
     call.version = current
     call.count = len(versions)
     return head
@@ -116,5 +116,7 @@ def _is_object(name: object, settings: object, versions: list[list[Any]], is_who
             return False
         ids.add(version_id)
     if not (isinstance(name, str) and isinstance(settings, dict | None) and 0 < len(ids) == len(versions)):
+        return False
+    if not schedule.is_whole((settings or {}).get(schedule.ROTATION)):
         return False
     return minimum.is_whole(settings, ids, versions[-1][0])

@@ -1,7 +1,8 @@
 """The agenda as callers see it: what is coming, and doing what is due.
 
-Relies on the agenda's index and on the door. Promises: `run_due` does each due thing in a transaction that also takes
-it off the agenda, so a kill in the middle repeats nothing and loses nothing; a clock set back makes nothing due, and is
+Relies on the agenda's index, on `running` for doing a part of what is due, and on the door. Promises: `run_due` does
+each due thing in a transaction that also takes it off the agenda, so a kill in the middle repeats nothing and loses
+nothing, and of two processes that do it at once each thing is done by one; a clock set back makes nothing due, and is
 told.
 """
 
@@ -9,28 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from typing import NamedTuple
 
-from localvault.agenda import PURGE, Due
+from localvault.agenda import Due
 from localvault.door import Call
 from localvault.errors import BadParameter, ReadOnlyVault
-from localvault.lifecycle import deletion
 from localvault.lifecycle.clockwatch import ClockWatch
+from localvault.lifecycle.completing import complete
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.kinds import KINDS
 from localvault.lifecycle.objects import Objects
 from localvault.lifecycle.runner import INTERVAL, Failed, Runner, Wait
-from localvault.model.clock import from_datetime, to_datetime
-from localvault.operations import AGENDA_LIST, AGENDA_RUN, AGENDA_WATCH
-from localvault.records import OBJECTS, Mutation, Records
+from localvault.lifecycle.running import ACTIONS, Running
+from localvault.model.clock import DAY, from_datetime, to_datetime
+from localvault.operations import AGENDA_LIST, AGENDA_WATCH
+from localvault.records import OBJECTS, Records
 from localvault.store.turn import Turn
 
 _AT_ONCE = 256  # due things done in one transaction: a sync is shared, and other writers do not wait long
+_HOURS_BEHIND = 24  # hours to look at, from which on it is worth a write not to look at them again
+# How far (µs) to look ahead for the next few entries before looking at all: very many may stand within one hour.
+_HORIZONS = (DAY // 1440, DAY // 144, DAY // 24, DAY, 8 * DAY, 64 * DAY)
 
 
 class Entry(NamedTuple):
-    """One thing on the agenda: what will be done (`purge`), to which object (`/secrets/db`), when (UTC)."""
+    """One thing on the agenda: what (`purge`, `rotate`, `near-expiry`, `expired`), of which object, when (UTC)."""
 
     action: str
     target: str
@@ -39,6 +43,15 @@ class Entry(NamedTuple):
     def to_dict(self) -> dict[str, str]:
         """Return the entry under its names, the time as ISO 8601 text, for JSON."""
         return {"action": self.action, "target": self.target, "due_on": self.due_on.isoformat()}
+
+
+class _Look(NamedTuple):
+    """What a look at the agenda found: at which time, what is due, and what there is to be done first."""
+
+    moment: int
+    due: list[Due]
+    is_complete: bool
+    hours_behind: int
 
 
 class AgendaVerbs:
@@ -51,30 +64,46 @@ class AgendaVerbs:
         self._clock = ClockWatch(ground, self._turn)
         self._runner: Runner | None = None
 
-    def upcoming(self) -> list[Entry]:
-        """Return everything on the agenda, the earliest first.
+    def upcoming(self, until: datetime | None = None, limit: int | None = None) -> list[Entry]:
+        """Return what is on the agenda, the earliest first: everything, or what is due by `until`, or the next few.
 
         Raises:
+            BadParameter: `until` has no time zone, or `limit` is below 0.
             VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
         """
-        return self._ground.door.read(AGENDA_LIST, "/", self._upcoming)
+        return self._ground.door.read(AGENDA_LIST, "/", self._upcoming, until, limit)
 
     def run_due(self, now: datetime | None = None, *, commands: bool = False) -> list[Entry]:
         """Do everything that is due at `now` (the vault's clock unless given); returns what was done.
 
-        With purge protection, what is due only later than the vault's clock stays, whatever `now` says.
+        Deleted objects are purged; keys, and secrets with a generator, get a new version if their policy says so; that
+        an object is near its expiry, or has expired, is told in the journal. What cannot be rotated (a disabled key,
+        say) is told there as a failure, stands in nobody's way and is due again an hour later. With purge protection,
+        what is due only later than the vault's clock stays, whatever `now` says.
         `commands`: whether generators that are commands may run their programs.
 
         Raises:
             BadParameter: `now` has no time zone.
             StoreFull, StoreBusy: what was done before is done; call again.
+            Damaged, Tampered: an object cannot be read; everything else that was due is done.
         """
         self._clock.look()
-        due = iter(self._ground.door.read(AGENDA_LIST, "/", self._due, now))
-        done: list[Entry] = []
-        while part := list(islice(due, _AT_ONCE)):
-            done += self._ground.door.write(AGENDA_RUN, "/", self._run, part)
-        return done
+        door = self._ground.door
+        seen = door.read(AGENDA_LIST, "/", self._look, now)
+        if not seen.is_complete:
+            complete(self._ground, self._objects)
+            seen = door.read(AGENDA_LIST, "/", self._look, now)
+        running = Running(self._ground, self._objects, seen.moment, self._clock, commands=commands)
+        if not seen.due and seen.hours_behind > _HOURS_BEHIND:
+            running.do([], until=seen.moment)
+        done = []
+        for first in range(0, len(seen.due), _AT_ONCE):
+            part = seen.due[first : first + _AT_ONCE]
+            is_last = first + _AT_ONCE >= len(seen.due)
+            done += running.do(part, until=seen.moment if is_last else None)
+        if running.unread is not None:
+            raise running.unread
+        return [_entry(due, name) for due, name in done]
 
     def start(
         self, interval: float = INTERVAL, *, commands: bool = False, wait: Wait | None = None
@@ -130,41 +159,48 @@ class AgendaVerbs:
         self._ground.door.note(AGENDA_WATCH, "/", {"interval": interval, "commands": commands})
         return runner
 
-    def _upcoming(self, call: Call, records: Records) -> list[Entry]:
-        entries = [self._entry(records, due) for due in self._ground.agenda.upcoming(records)]
-        call.count = len(entries)
-        return entries
+    def _upcoming(
+        self, call: Call, records: Records, until: datetime | None, limit: int | None
+    ) -> list[Entry]:
+        if limit is not None and limit < 0:
+            raise BadParameter("limit is how many entries to return: 0 or more")
+        end, agenda = from_datetime(until, "until"), self._ground.agenda
+        if end is not None:
+            found = agenda.due(records, end)
+        elif limit is not None:
+            found = self._next(call, records, limit)
+        else:
+            found = agenda.upcoming(records)
+        found = found[:limit]
+        call.count = len(found)
+        return [_entry(due, self._name(records, due)) for due in found]
 
-    def _due(self, call: Call, records: Records, now: datetime | None) -> list[Due]:
+    def _next(self, call: Call, records: Records, limit: int) -> list[Due]:
+        for horizon in _HORIZONS:
+            found = self._ground.agenda.due(records, call.now + horizon)
+            if len(found) >= limit:
+                return found
+        return self._ground.agenda.upcoming(records)
+
+    def _look(self, call: Call, records: Records, now: datetime | None) -> _Look:
+        agenda = self._ground.agenda
         moment = from_datetime(now, "now")
         if moment is None:
             moment = call.now
         elif self._ground.settings(records).purge_protection:
             moment = min(moment, call.now)  # else naming a later `now` would purge what `purge` refuses to
-        found = self._ground.agenda.due(records, moment)
+        found = agenda.due(records, moment)
         call.count = len(found)
-        return found
+        return _Look(moment, found, agenda.is_complete(records), agenda.hours_behind(records, moment))
 
-    def _run(self, call: Call, mutation: Mutation, part: list[Due]) -> list[Entry]:
-        done = []
-        for due in part:
-            name = deletion.purge_due(call, mutation, self._objects[due.kind], due)
-            if name is not None:
-                done.append(self._named(due, name))
-        # Somebody may have entered something earlier since `part` was read; it must stay in sight.
-        last = part[-1].time
-        left = set(self._ground.agenda.due(mutation, last)).difference(part)
-        self._ground.agenda.done_before(mutation, min((due.time for due in left), default=last))
-        self._clock.keep(call, mutation)
-        call.count = len(done)
-        # The names go into the event's sealed part: a purge by the agenda is told as fully as one by hand.
-        call.details = {"done": [f"{entry.action} {entry.target}" for entry in done]}
-        return done
+    def _name(self, records: Records, due: Due) -> str:
+        key = due.kind + due.name_id
+        for place in (key, key.upper()[:1] + key[1:]):
+            head = records.remembered(OBJECTS, place, self._ground.heads)
+            if head is not None:
+                return head.name
+        return "?"
 
-    def _entry(self, records: Records, due: Due) -> Entry:
-        head = records.remembered(OBJECTS, due.kind.upper() + due.name_id, self._ground.heads)
-        return self._named(due, "?" if head is None else head.name)
 
-    def _named(self, due: Due, name: str) -> Entry:
-        assert due.action == PURGE, "purges are all there is to do so far"
-        return Entry("purge", f"/{KINDS[due.kind].collection}/{name}", to_datetime(due.time))
+def _entry(due: Due, name: str) -> Entry:
+    return Entry(ACTIONS[due.action], f"/{KINDS[due.kind].collection}/{name}", to_datetime(due.time))

@@ -10,13 +10,15 @@ from typing import Any
 
 from localvault.door import Call
 from localvault.errors import BadParameter
-from localvault.lifecycle.generators import add_made, generator_of, make_value, set_generator
+from localvault.lifecycle import rotation
+from localvault.lifecycle.generators import generator_of, make_value, set_generator
+from localvault.lifecycle.rotation import Fresh, Plan
 from localvault.lifecycle.verbs import ObjectVerbs
 from localvault.model.generator import Generator, Maker
 from localvault.model.names import check_name
 from localvault.model.properties import SecretProperties
 from localvault.model.secret import DeletedSecret, Secret
-from localvault.model.value import Value
+from localvault.model.value import Value, check_value
 from localvault.operations import SECRET_GENERATOR_GET, SECRET_GENERATOR_SET, SECRET_ROTATE
 from localvault.records import Mutation, Records
 
@@ -27,7 +29,7 @@ class GeneratingVerbs(ObjectVerbs[SecretProperties, DeletedSecret]):
     def rotate(self, name: str, *, commands: bool = False) -> Secret:
         """Add a version with a value that the secret's generator makes, and make it current; returns it.
 
-        Tags, content type and lifetime are those of the version before.
+        Tags and content type are those of the version before, and so is the lifetime unless a rotation policy says.
 
         Args:
             name: the secret.
@@ -42,9 +44,8 @@ class GeneratingVerbs(ObjectVerbs[SecretProperties, DeletedSecret]):
         """
         target = self._objects.target(name)
         with self._ground.door.preparing(SECRET_ROTATE, target) as look:
-            spec, properties, limit = look(lambda call, records: self._of_rotation(records, name))
-            value = self._made(spec, properties.name, properties, commands, limit)
-        return self._ground.door.write(SECRET_ROTATE, target, self._rotate, name, spec, value)
+            fresh = rotation.make(look(lambda call, records: self._plan(records, name, commands)))
+        return self._ground.door.write(SECRET_ROTATE, target, self._rotate, name, fresh)
 
     def generator(self, name: str) -> Generator | None:
         """Return what makes a secret's values, or None if nothing does.
@@ -60,7 +61,7 @@ class GeneratingVerbs(ObjectVerbs[SecretProperties, DeletedSecret]):
         """Say what makes a secret's values from now on; None takes it away. The present value stays.
 
         Raises:
-            BadParameter: not a generator, or not a name a secret can have.
+            BadParameter: not a generator, none while a rotation policy needs one, or not a name a secret can have.
             SecretNotFound: no such secret.
         """
         target = self._objects.target(name)
@@ -93,23 +94,15 @@ class GeneratingVerbs(ObjectVerbs[SecretProperties, DeletedSecret]):
 
     # Bodies that run inside the door.
 
-    def _of_rotation(self, records: Records, name: str) -> tuple[dict[str, Any], SecretProperties, int]:
-        """Return the generator of a secret, its current properties, and how many bytes a value may have."""
-        _, head = self._objects.find(records, name)
-        spec = generator_of(head)
-        if spec is None:
-            raise BadParameter(
-                f"secret {head.name} has no generator, so there is nothing to make a new value by",
-                hint="set_generator gives it one; set gives it a value",
-            )
-        properties = self._properties(head.name, head.current, head.attributes, head.traits)
-        return spec, properties, self._ground.settings(records).max_value_bytes
+    def _plan(self, records: Records, name: str, commands: bool) -> Plan:
+        key, head = self._objects.find(records, name)
+        return rotation.plan(records, self._objects, key, head, commands=commands)
 
-    def _rotate(
-        self, call: Call, mutation: Mutation, name: str, spec: dict[str, Any], value: Value
-    ) -> Secret:
-        head, added = add_made(call, mutation, self._objects, name, spec, value)
-        return Secret(self._properties(head.name, added.id, added.attributes, None), value)
+    def _rotate(self, call: Call, mutation: Mutation, name: str, fresh: Fresh) -> Secret:
+        key, old = self._objects.find(mutation, name)
+        check_value(fresh.body(), self._ground.settings(mutation).max_value_bytes)
+        head, added = rotation.renew(call, mutation, self._objects, key, old, fresh)
+        return Secret(self._properties(head.name, added.id, added.attributes, None), added.body)
 
     def _generator(self, call: Call, records: Records, name: str) -> Generator | None:
         _, head = self._objects.find(records, name)

@@ -15,15 +15,14 @@ from typing import Any
 from localvault.door import Call
 from localvault.errors import BadParameter, Forbidden, GeneratorFailed
 from localvault.lifecycle.head import Head
-from localvault.lifecycle.notices import note
-from localvault.lifecycle.objects import Objects, Version
+from localvault.lifecycle.objects import Objects
 from localvault.lifecycle.passwords import draw
-from localvault.model import attributes as attr
+from localvault.lifecycle.schedule import policy_of, rotates
 from localvault.model.generator import Generator, Maker, classes_of
 from localvault.model.properties import SecretProperties
 from localvault.model.settings import VALUE_BYTES_MAX
 from localvault.model.value import Value, check_value
-from localvault.records import OBJECTS, Mutation
+from localvault.records import Mutation
 
 SETTING = "generator"
 
@@ -56,12 +55,18 @@ def set_generator(
     """Give a secret another generator, or none.
 
     Raises:
+        BadParameter: a policy rotates it, and would have nothing to make a value by.
         BadParameter, NotFound: no such secret.
     """
     key, old = objects.find(mutation, name)
     call.version = old.current
     call.details = {SETTING: None if generator is None else generator.kind}
-    mutation.put(OBJECTS, key, with_generator(old, generator).encode())
+    if generator is None and rotates(policy_of(old)):
+        raise BadParameter(
+            f"the rotation policy of secret {old.name} makes its new values by the generator it has",
+            hint="take the policy away first",
+        )
+    objects.put_head(mutation, key, with_generator(old, generator), old)
 
 
 def make_value(
@@ -105,29 +110,6 @@ def make_value(
             return _of_application(registry, rules["name"], name, properties, limit)
         case _:
             return _of_command(rules, name, commands, limit)
-
-
-def add_made(
-    call: Call, mutation: Mutation, objects: Objects, name: str, spec: Mapping[str, Any], value: Value
-) -> tuple[Head, Version]:
-    """Add a version with a value that was made by `spec`: the rotation of a secret, in its transaction.
-
-    The new version has the tags, the content type and the lifetime of the one before.
-
-    Raises:
-        BadParameter: the secret has another generator by now, or takes no value of this size; nothing was changed.
-        NotFound: no such secret any more.
-    """
-    _, old = objects.find(mutation, name)
-    if generator_of(old) != spec:
-        raise BadParameter(
-            f"the generator of secret {old.name} was changed while it was rotated; rotate it again"
-        )
-    check_value(value, objects.ground.settings(mutation).max_value_bytes)
-    attributes = attr.renewed(old.attributes, call.now)
-    head, added = objects.add_version(call, mutation, name, attributes, None, value)
-    note(call, objects.ground, objects.kind, "Rotated", head)
-    return head, added
 
 
 def _of_application(

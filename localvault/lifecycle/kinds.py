@@ -42,17 +42,26 @@ class Kind(NamedTuple):
     purge: Operation
     backup: Operation
     restore: Operation
+    policy_get: Operation
+    policy_set: Operation
+    rotate_if_due: Operation
+    near_expiry: Operation
+    expired: Operation
 
 
 SECRET = Kind(
     b"s", "secret", "secrets", 512, False, SecretNotFound, SecretDisabled,
     ops.SECRET_LIST, ops.SECRET_LIST_VERSIONS, ops.SECRET_UPDATE, ops.SECRET_DELETE, ops.SECRET_LIST_DELETED,
     ops.SECRET_GET_DELETED, ops.SECRET_RECOVER, ops.SECRET_PURGE, ops.SECRET_BACKUP, ops.SECRET_RESTORE,
+    ops.SECRET_ROTATION_POLICY_GET, ops.SECRET_ROTATION_POLICY_SET, ops.SECRET_ROTATE_IF_DUE,
+    ops.SECRET_NEAR_EXPIRY, ops.SECRET_EXPIRED,
 )  # fmt: skip
 KEY = Kind(
     b"k", "key", "keys", 256, True, KeyNotFound, KeyDisabled,
     ops.KEY_LIST, ops.KEY_LIST_VERSIONS, ops.KEY_UPDATE, ops.KEY_DELETE, ops.KEY_LIST_DELETED,
     ops.KEY_GET_DELETED, ops.KEY_RECOVER, ops.KEY_PURGE, ops.KEY_BACKUP, ops.KEY_RESTORE,
+    ops.KEY_ROTATION_POLICY_GET, ops.KEY_ROTATION_POLICY_SET, ops.KEY_ROTATE_IF_DUE,
+    ops.KEY_NEAR_EXPIRY, ops.KEY_EXPIRED,
 )  # fmt: skip
 KINDS = {kind.byte: kind for kind in (SECRET, KEY)}
 COLLECTIONS = {kind.byte: "/" + kind.collection for kind in KINDS.values()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgpack import packb, unpackb
+from msgpack import Packer, packb, unpackb
 
 from localvault.door import Call
 from localvault.errors import ObjectIsDeletedButRecoverable
@@ -21,6 +21,7 @@ from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import Kind
 from localvault.lifecycle.minimum import moved
 from localvault.lifecycle.notices import note
+from localvault.lifecycle.schedule import after_recovery, schedule
 from localvault.model.attributes import Attributes
 from localvault.model.ids import next_id
 from localvault.model.names import check_name, version_bytes
@@ -29,6 +30,7 @@ from localvault.records import OBJECTS, VERSIONS, Mutation, Records
 
 KEY_BYTES = 17
 _KEYS_REMEMBERED = 65_536
+_pack = Packer(autoreset=True).pack  # for what is no secret: its buffer keeps what was packed last
 
 
 class Version:
@@ -153,7 +155,7 @@ class Objects:
         plaintext = records.get(VERSIONS, key + version_id)
         if plaintext is None:
             raise self.not_found(name, version)
-        return head, self._decoded(version_id, plaintext)
+        return head, self.decoded(version_id, plaintext)
 
     def add_version(
         self,
@@ -175,15 +177,62 @@ class Objects:
             head = Head(name, version_id, attributes, traits)
         else:
             version_id = next_id(call.now, after=old.current)
-            later = (each for each in self.ids(mutation, key, start=old.lowest) if each != old.lowest)
-            settings = moved(old.settings, later, version_id, call.now)
+            settings = self.next_settings(mutation, key, old, version_id, call.now)
             head = Head(old.name, version_id, attributes, traits, None, None, settings)
-        call.version = version_id
-        added = Version(version_id, attributes, traits, body)
+        return head, self.add_next(call, mutation, key, head, old, body)
+
+    def add_next(
+        self, call: Call, mutation: Mutation, key: bytes, head: Head, before: Head | None, body: Any
+    ) -> Version:
+        """Add the version that is current by `head`, which takes the place of `before`; returns it."""
+        call.version = head.current
+        added = Version(head.current, head.attributes, head.traits, body)
         self.put_version(mutation, key, added)
-        mutation.put(OBJECTS, key, head.encode())
+        self.put_head(mutation, key, head, before)
         note(call, self.ground, self.kind, "NewVersionCreated", head)
-        return head, added
+        return added
+
+    def next_settings(
+        self, records: Records, key: bytes, old: Head, version_id: bytes, now: int
+    ) -> dict[str, Any] | None:
+        """Return the settings of `old` as they are once `version_id` is current: its version policy may move."""
+        later = (each for each in self.ids(records, key, start=old.lowest) if each != old.lowest)
+        return moved(old.settings, later, version_id, now)
+
+    def put_head(self, mutation: Mutation, key: bytes, head: Head, before: Head | None) -> None:
+        """Write the head of the object at `key` in the place of `before`, and on the agenda what changes with it.
+
+        Every head but those of `many` is written here, so that the agenda is what `schedule` says of the heads.
+        """
+        is_gone = head.deleted_on is not None
+        if before is not None and (before.deleted_on is not None) != is_gone:
+            mutation.delete(OBJECTS, key if is_gone else deleted_key(key))
+        mutation.put(OBJECTS, deleted_key(key) if is_gone else key, head.encode())
+        self.reschedule(mutation, key, before, head)
+
+    def drop_head(self, mutation: Mutation, key: bytes, before: Head) -> None:
+        """Remove the head of the object at `key`, and everything of it from the agenda."""
+        mutation.delete(OBJECTS, key if before.deleted_on is None else deleted_key(key))
+        self.reschedule(mutation, key, before, None)
+
+    def reschedule(self, mutation: Mutation, key: bytes, before: Head | None, after: Head | None) -> None:
+        """Take from the agenda what was due of the object at `key` and no longer is, and enter what now is."""
+        was = () if before is None else schedule(key, before)
+        will = () if after is None else schedule(key, after)
+        if was == will:
+            return
+        agenda = self.ground.agenda
+        for due in was:
+            if due not in will:
+                agenda.remove(mutation, due)
+        entered = will
+        if before is not None and before.deleted_on is not None:
+            entered = after_recovery(will, before.deleted_on)
+            if entered != will:
+                agenda.tell(mutation, before.deleted_on)
+        for due in entered:
+            if due not in was:
+                agenda.add(mutation, due)
 
     def change_version(self, mutation: Mutation, head: Head, changed: Version) -> Head:
         """Write back a version whose attributes or traits changed; returns the head as it is then."""
@@ -191,15 +240,16 @@ class Objects:
         self.put_version(mutation, key, changed)
         if changed.id != head.current:
             return head
+        before = head
         head = Head(head.name, head.current, changed.attributes, changed.traits, None, None, head.settings)
-        mutation.put(OBJECTS, key, head.encode())
+        self.put_head(mutation, key, head, before)
         return head
 
     def versions(self, records: Records, key: bytes, start: bytes | None = None) -> Iterator[Version]:
         """Yield the versions of the object at `key` in the order they were made, from version id `start` on."""
         first = None if start is None else key + start
         for version_key, plaintext in records.scan(VERSIONS, key, start=first):
-            yield self._decoded(version_key[len(key) :], plaintext)
+            yield self.decoded(version_key[len(key) :], plaintext)
 
     def ids(
         self, records: Records, key: bytes, *, start: bytes = b"", reverse: bool = False
@@ -214,7 +264,7 @@ class Objects:
 
     def put_version(self, mutation: Mutation, key: bytes, version: Version) -> None:
         """Put a version of the object at `key` into the store."""
-        plaintext = self._encoded(version)
+        plaintext = self.encoded(version)
         mutation.put(VERSIONS, key + version.id, plaintext)
         self.wipe(plaintext)
 
@@ -223,17 +273,19 @@ class Objects:
         for version_key, plaintext in records.scan(VERSIONS, key):
             yield version_key[len(key) :], plaintext
 
-    def _encoded(self, version: Version) -> bytes:
+    def encoded(self, version: Version) -> bytes:
+        """Return what a version's record holds: `wipe` it once it is sealed."""
         attributes, traits, body = version.attributes, version.traits, version.body
         if not self.kind.stays_inside:
             packed: bytes = packb((attributes, traits, body))
             return packed
         # Put together here: the buffer that msgpack packs in would keep a copy of the material.
         material, public = body
-        start = b"\x93" + packb(attributes) + packb(traits) + b"\x92"
-        return b"".join((start, _bin_header(len(material)), material, packb(public)))
+        start = b"\x93" + _pack(attributes) + _pack(traits) + b"\x92"
+        return b"".join((start, _bin_header(len(material)), material, _pack(public)))
 
-    def _decoded(self, version_id: bytes, plaintext: bytes) -> Version:
+    def decoded(self, version_id: bytes, plaintext: bytes) -> Version:
+        """Return the version that an opened record holds, which is overwritten if it is a key's."""
         version = Version(version_id, *unpackb(plaintext))
         self.wipe(plaintext)
         return version

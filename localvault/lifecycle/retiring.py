@@ -68,7 +68,7 @@ class RetiringVerbs(ObjectVerbs[P, D]):
             Conflict: the current version is not the newest, as after restoring a backup that was put together so.
         """
         self._ground.door.write(
-            KEY_SET_VERSION_POLICY, self._objects.target(name), self._set_policy, name, policy
+            KEY_SET_VERSION_POLICY, self._objects.target(name), self._set_version_policy, name, policy
         )
         return policy
 
@@ -119,7 +119,7 @@ class RetiringVerbs(ObjectVerbs[P, D]):
             lambda border: self._ground.door.write(KEY_TRIM, target, self._trim, name, needed, keep, border)
         )
 
-    def _set_policy(self, call: Call, mutation: Mutation, name: str, policy: VersionPolicy) -> None:
+    def _set_version_policy(self, call: Call, mutation: Mutation, name: str, policy: VersionPolicy) -> None:
         if not isinstance(policy, VersionPolicy):
             raise TypeError("a version policy is a localvault.VersionPolicy")
         key, head = self._objects.find(mutation, name)

@@ -1,4 +1,4 @@
-"""The verbs every kind of object has: list, versions, update, delete, recover, purge, backup, restore.
+"""The verbs every kind of object has: list, versions, update, delete, recover, purge, backup, restore, policies.
 
 Relies on the door for authorisation and journal, on `objects`, `deletion` and `backup` for what happens. Promises: each
 public method is one row of `operations`.
@@ -19,6 +19,7 @@ from localvault.lifecycle.head import Head, decode_head
 from localvault.lifecycle.kinds import Kind
 from localvault.lifecycle.listing import PAGE_SIZE, Listing, check_start
 from localvault.lifecycle.objects import KEY_BYTES, Objects, Version
+from localvault.lifecycle.policies import PolicyVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
@@ -35,7 +36,7 @@ _Items = list[T]
 _PageOf = tuple[list[T], bytes | None]
 
 
-class ObjectVerbs(Generic[P, D]):
+class ObjectVerbs(PolicyVerbs, Generic[P, D]):
     """The common verbs over one kind of object in one vault."""
 
     def __init__(self, ground: Ground, kind: Kind) -> None:

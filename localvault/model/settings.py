@@ -1,7 +1,7 @@
 """The settings of a vault: what it is called and which limits and deletion rules hold in it.
 
-Source: Key Vault's defaults (90 days of retention, settable from 7; values up to 25 KiB; 15 tags). Promises: a
-`Settings` that `check` returned is consistent.
+Source: Key Vault's defaults (90 days of retention, settable from 7; values up to 25 KiB; 15 tags; rotation at least 7
+days apart, expiry after at least 28). Promises: a `Settings` that `check` returned is consistent.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ RETENTION_MIN, RETENTION_MAX = 7, 90
 VALUE_BYTES_DEFAULT = 25 * 1024
 VALUE_BYTES_MAX = 64 * 1024 * 1024
 TAGS_DEFAULT, TAGS_MAX = 15, 1000
+ROTATION_DAYS, EXPIRY_DAYS, MINIMUM_DAYS_MAX = 7, 28, 3650  # of rotation policies
 
 
 class Settings(NamedTuple):
@@ -27,6 +28,8 @@ class Settings(NamedTuple):
     purge_protection: bool = False
     max_value_bytes: int = VALUE_BYTES_DEFAULT
     max_tags: int = TAGS_DEFAULT
+    rotation_minimum_days: int = ROTATION_DAYS
+    expiry_minimum_days: int = EXPIRY_DAYS
 
     @property
     def home(self) -> Home:
@@ -72,6 +75,8 @@ def check(settings: Settings) -> Settings:
     _check_range("retention_days", settings.retention_days, RETENTION_MIN, RETENTION_MAX)
     _check_range("max_value_bytes", settings.max_value_bytes, 1, VALUE_BYTES_MAX)
     _check_range("max_tags", settings.max_tags, 0, TAGS_MAX)
+    _check_range("rotation_minimum_days", settings.rotation_minimum_days, 0, MINIMUM_DAYS_MAX)
+    _check_range("expiry_minimum_days", settings.expiry_minimum_days, 0, MINIMUM_DAYS_MAX)
     if not isinstance(settings.purge_protection, bool):
         raise BadParameter("purge_protection is either True or False")
     return settings

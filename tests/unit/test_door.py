@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from localvault import (
+    AccessDenied,
     BadParameter,
     JournalUnavailable,
     LocalVaultError,
@@ -24,11 +25,14 @@ from localvault import (
     Vault,
     VaultClosed,
 )
-from localvault.door import correlation
-from localvault.operations import SECRET_GET
+from localvault.access.decide import Access
+from localvault.door import Call, correlation
+from localvault.operations import SECRET_GET, SECRET_SET
+from localvault.records import OBJECTS, Mutation
 from localvault.testing.clock import FixedClock
 from tests.support import life
 from tests.support.children import Say, run
+from tests.support.refusals import unchanged
 from tests.support.told import told
 
 # Every verb whose event goes to the spool because it changes no record.
@@ -401,3 +405,69 @@ def test_every_error_has_a_code_in_its_event(full: Vault) -> None:
             with suppress(LocalVaultError):
                 full.secrets.get(name)
     assert [event.code for event in events] == ["SecretNotFound", "BadParameter", "BadParameter"]
+
+
+def test_many_in_one_mutation_have_an_event_each(full: Vault) -> None:
+    """Each tells of the records that are its own, so that `check` finds every one of them where it should be."""
+    door, names = full._parts.door, ["a", "b", "c"]
+
+    def put(calls: list[Call], mutation: Mutation) -> list[list[bytes]]:
+        keys = [full.secrets._objects.key(name) for name in names]
+        for call, key in zip(calls, keys, strict=True):
+            call.version = key[1:]
+            mutation.put(OBJECTS, key, full._parts.ground.heads.values()[0].encode())
+        return [[bytes((OBJECTS,)) + key] for key in keys]
+
+    full.secrets.get("db")
+    with told(full) as events:
+        door.write_each(SECRET_SET, [f"/secrets/{name}" for name in names], put)
+    assert [(event.operation, event.target, event.result) for event in events] == [
+        ("SecretSet", f"/secrets/{name}", "Success") for name in names
+    ]
+    assert len({event.version for event in events}) == 3
+    assert full.check() == []
+
+
+@pytest.mark.parametrize(
+    "error", [SecretNotFound("no such"), StoreFull("no space left"), ZeroDivisionError()]
+)
+def test_many_of_which_one_fails_are_none(full: Vault, error: Exception) -> None:
+    """Nothing is written, and each is told as a failure."""
+
+    def fail(calls: list[Call], mutation: Mutation) -> list[list[bytes]]:
+        mutation.put(OBJECTS, full.secrets._objects.key("a"), b"value")
+        raise error
+
+    with unchanged(full), told(full) as events, pytest.raises(type(error)):
+        full._parts.door.write_each(SECRET_SET, ["/secrets/a", "/secrets/b"], fail)
+    failed = [(event.target, event.result) for event in events if event.operation == "SecretSet"]
+    assert failed == [("/secrets/a", "Failure"), ("/secrets/b", "Failure")]
+
+
+def test_many_of_which_one_is_denied_are_none(full: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is done."""
+    monkeypatch.setattr(full._parts.door, "_access", Access(()))
+    with pytest.raises(AccessDenied):
+        full._parts.door.write_each(SECRET_SET, ["/secrets/a"], lambda calls, mutation: [[]])
+
+
+def test_together_is_a_batch_or_a_part_of_one(full: Vault) -> None:
+    """Inside a batch it neither commits nor undoes anything by itself."""
+    door = full._parts.door
+    with door.together():
+        full.secrets.set("a", "1")
+    assert full.secrets.get("a").value == "1"
+
+    def undone() -> None:
+        with full.batch():
+            with door.together():
+                full.secrets.set("a", "2")
+            with suppress(KeyError), door.together():
+                full.secrets.set("a", "3")
+                raise KeyError
+            assert full.secrets.get("a").value == "3"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        undone()
+    assert full.secrets.get("a").value == "1"

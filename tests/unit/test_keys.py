@@ -298,11 +298,11 @@ def test_a_key_changed_while_it_is_rotated_is_not_rotated(
     raced: list[str] = []
 
     def slowly(kty: str, **shape: Any) -> Any:
-        monkeypatch.setattr("localvault.keys.generate", generate)
+        monkeypatch.setattr("localvault.lifecycle.rotation.generate", generate)
         raced.append(str(vault.keys.create("a", "OKP").version))
         return generate(kty, **shape)
 
-    monkeypatch.setattr("localvault.keys.generate", slowly)
+    monkeypatch.setattr("localvault.lifecycle.rotation.generate", slowly)
     with pytest.raises(BadParameter):
         vault.keys.rotate("a")
     assert vault.keys.get("a").version == raced[0]

@@ -319,3 +319,27 @@ def test_a_memory_keeps_to_its_limit() -> None:
     memo.put(b"3", b"record", b"plaintext 3")
     assert sorted(memo.entries) == [b"1", b"2", b"3"]
     assert sorted(memo.values()) == [b"plaintext 1", b"plaintext 2", b"plaintext 3"]
+
+
+def test_what_many_wrote_together_is_told_of_each(bench: Bench) -> None:
+    """By the places each calls its own, wherever they stand; what nobody owns goes with the first."""
+    places = [bytes((table,)) + key for table in (OBJECTS, VERSIONS) for key in (SECRET, SECRET + b"2", KEY)]
+    with bench.store.write() as txn:
+        mutation = Mutation(txn, bench.sealers)
+        mutation.put(VAULT, b"of nobody", b"value")
+        put = mutation.putter(OBJECTS, SECRET)
+        for place in places:
+            if place[:1] == bytes((OBJECTS,)) and place[1:2] == b"s":
+                put(place[1:], b"value")
+            else:
+                mutation.put(place[0], place[1:], b"value")
+        each = mutation.apply_each([places[:2], [], places[2:], [b"\x02never written"]])
+    records = {place: bench.raw(place[0], place[1:]) for place in (*places, bytes((VAULT,)) + b"of nobody")}
+    told = {p: p[:1] + bytes((len(p) - 1,)) + p[1:] + digest(record or b"") for p, record in records.items()}
+    nobody = told.pop(bytes((VAULT,)) + b"of nobody")
+    assert each == [
+        told[places[0]] + told[places[1]] + nobody,
+        b"",
+        b"".join(told[place] for place in places[2:]),
+        b"",
+    ]

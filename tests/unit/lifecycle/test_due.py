@@ -149,15 +149,14 @@ class Between:
 
     def __init__(self, vault: Vault, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
         door = vault._parts.door
-        write = door.write
+        together = door.together
 
-        def late(operation: Any, *arguments: Any, **more: Any) -> Any:
-            if operation.name == "AgendaRun":
-                monkeypatch.undo()
-                act()
-            return write(operation, *arguments, **more)
+        def late() -> Any:
+            monkeypatch.undo()
+            act()
+            return together()
 
-        monkeypatch.setattr(door, "write", late)
+        monkeypatch.setattr(door, "together", late)
 
 
 @pytest.mark.parametrize("again", ["stays", "is deleted again", "is purged", "is made anew"])

@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 from localvault.errors import BadParameter
 from localvault.model.settings import Settings, changed, make
 
-RANGES = {"retention_days": (7, 90), "max_value_bytes": (1, 64 << 20), "max_tags": (0, 1000)}
+RANGES = {
+    "retention_days": (7, 90),
+    "max_value_bytes": (1, 64 << 20),
+    "max_tags": (0, 1000),
+    "rotation_minimum_days": (0, 3650),
+    "expiry_minimum_days": (0, 3650),
+}
 
 
 def test_the_defaults_are_key_vaults() -> None:
-    """90 days, no purge protection, 25 KiB, 15 tags; hosts that can only be this machine."""
-    assert make(name="app") == Settings("app", "vault.localhost", 90, False, 25_600, 15)
+    """90 days, no purge protection, 25 KiB, 15 tags, 7 and 28 days; hosts that can only be this machine."""
+    assert make(name="app") == Settings("app", "vault.localhost", 90, False, 25_600, 15, 7, 28)
 
 
 @pytest.mark.parametrize(("name", "bounds"), RANGES.items())

@@ -130,6 +130,15 @@ def test_a_digest_is_the_beginning_of_sha_256(record: bytes) -> None:
     assert digest(record) == hashlib.sha256(record).digest()[:16]
 
 
+@pytest.mark.parametrize(("count", "size"), [(1000, 150), (600, 400), (4000, 200)])
+def test_every_digest_of_a_batch_is_that_of_its_record(count: int, size: int) -> None:
+    """However many threads seal it, and whichever of them is ahead: one at the border of two threads' work as well."""
+    batch, keys = sealer().batch(), [number.to_bytes(17) for number in range(count)]
+    for _ in range(20):
+        records, digests = batch.seal_many(2, keys, [bytes(size)] * count)
+        assert list(map(digest, records)) == digests
+
+
 def test_sealers_can_be_told_apart() -> None:
     """Callers keep batches by sealer; the hash says nothing about the key."""
     assert len({sealer(), sealer()}) == 2

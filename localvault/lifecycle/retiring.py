@@ -30,7 +30,7 @@ from localvault.operations import (
     KEY_SET_VERSION_POLICY,
     KEY_TRIM,
 )
-from localvault.records import OBJECTS, VERSIONS, Mutation, Records
+from localvault.records import VERSIONS, Mutation, Records
 
 P = TypeVar("P", bound=Properties)
 D = TypeVar("D", bound=Deleted)
@@ -133,7 +133,7 @@ class RetiringVerbs(ObjectVerbs[P, D]):
         lowest, newer = self._resolved(mutation, key, head, policy)
         settings = with_policy(head.settings, policy, lowest, newer, call.now)
         changed = Head(head.name, head.current, head.attributes, head.traits, None, None, settings)
-        mutation.put(OBJECTS, key, changed.encode())
+        self._objects.put_head(mutation, key, changed, head)
         call.details = policy.to_dict()
 
     def _resolved(self, records: Records, key: bytes, head: Head, policy: VersionPolicy) -> tuple[bytes, int]:

@@ -342,10 +342,8 @@ NO_OPERATIONS = {
     *("vault.on", "secrets.register", "agenda.close"),
     *("vault.secrets", "vault.keys", "vault.crypto", "vault.slots", "vault.audit", "vault.agenda"),
 }
-# See the tests below, test_door.py and lifecycle/test_clockwatch.py.
-ELSEWHERE = {"VaultCreate", "VaultOpen", "VaultBatch", "ClockSetBack"}
-# See the tests below, test_door.py and lifecycle/test_running.py.
-ELSEWHERE = {"VaultCreate", "VaultOpen", "VaultBatch"} | {
+# See the tests below, test_door.py, lifecycle/test_clockwatch.py and lifecycle/test_running.py.
+ELSEWHERE = {"VaultCreate", "VaultOpen", "VaultBatch", "ClockSetBack"} | {
     noun + operation
     for noun in ("Key", "Secret")
     for operation in ("RotateIfDue", "NearExpiryEventGridNotification", "ExpiredEventGridNotification")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import localvault
-from localvault import BadParameter, Event, LifetimeAction, RotationPolicy, Tampered, Vault
+from localvault import BadParameter, Event, Generator, LifetimeAction, RotationPolicy, Tampered, Vault
 from localvault.lifecycle.due import Entry
 from localvault.operations import KEY_GET
 from localvault.store.layout import Table
@@ -266,20 +266,19 @@ def test_a_key_that_is_enabled_again_is_rotated_at_the_next_try(vault: Vault, cl
     assert vault.keys.get("a").properties.enabled
 
 
-def test_a_secret_is_rotated_by_what_makes_its_values(
-    vault: Vault, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_rotated_by_what_makes_its_values(vault: Vault, clock: FixedClock) -> None:
     """And whatever that raises is a failure of this secret alone; without it no policy rotates a secret."""
     vault.secrets.set("db", "one", content_type="text", tags={"a": "b"})
     vault.secrets.set("odd", "one")
     with unchanged(vault), pytest.raises(BadParameter):
         vault.secrets.set_rotation_policy("db", EVERY_90)
 
-    def fail() -> str:
-        raise ZeroDivisionError("the application's own")
+    def make(name: str, properties: object) -> str:
+        return "two" if name == "db" else str(1 / 0)
 
-    makers = {"db": lambda: "two", "odd": fail}
-    monkeypatch.setattr("localvault.lifecycle.rotation.generator_for", lambda head: makers.get(head.name))
+    vault.secrets.register("app", make)
+    for name in ("db", "odd"):
+        vault.secrets.set_generator(name, Generator.named("app"))
     assert vault.secrets.set_rotation_policies(["db", "odd"], EVERY_90) == 2
     clock.move(days=90)
     before = size(vault)
@@ -289,9 +288,11 @@ def test_a_secret_is_rotated_by_what_makes_its_values(
     assert vault.secrets.get("odd").value == "one"
     assert sorted(each[1:] for each in told(vault, before) if each[0] == "SecretRotateIfDue") == [
         ("/secrets/db", "Success", None),
-        ("/secrets/odd", "Failure", "ZeroDivisionError"),
+        ("/secrets/odd", "Failure", "GeneratorFailed"),
     ]
-    makers.clear()
+    with unchanged(vault), pytest.raises(BadParameter):
+        vault.secrets.set_generator("db", None)
+    vault.secrets.register("app", None)
     clock.move(days=90)
     assert vault.agenda.run_due() == []
     assert vault.secrets.get("db").value == "two"

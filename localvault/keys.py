@@ -27,6 +27,7 @@ from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import retired
 from localvault.lifecycle.objects import Version
+from localvault.lifecycle.reporting import USES, count_objects, rows_of
 from localvault.lifecycle.retiring import RetiringVerbs
 from localvault.lifecycle.rotation import Fresh, Plan
 from localvault.model import attributes as attr
@@ -34,7 +35,8 @@ from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
 from localvault.model.key_access import KeyAccess
 from localvault.model.properties import Deleted, KeyProperties
-from localvault.operations import KEY_CREATE, KEY_EXPORT, KEY_GET, KEY_IMPORT, KEY_ROTATE
+from localvault.model.report import Report
+from localvault.operations import AGE_REPORT, KEY_CREATE, KEY_EXPORT, KEY_GET, KEY_IMPORT, KEY_ROTATE
 from localvault.records import Mutation, Records
 
 _AT_ONCE = 256  # keys rotated in one transaction: a sync is shared, and other writers do not wait long
@@ -255,6 +257,24 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         finally:
             for each in fresh:
                 each.wipe()
+
+    def report(self) -> Report:
+        """Return how old every key and every secret is, and what is due: a table, JSON and a picture.
+
+        Reads the head of each object, the ids of its versions and, for when it was last used, the journal backwards
+        until each object has turned up or the journal ends.
+
+        Raises:
+            VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
+        """
+        ground = self._ground
+        with ground.door.apart(AGE_REPORT, "/") as work:
+            objects = work.look(lambda call, records: count_objects(records))
+            uses = ground.journal.last_times(USES, objects)
+            rows = work.look(lambda call, records: rows_of(call, records, ground, uses))
+            name = work.look(lambda call, records: ground.settings(records).name)
+            work.tell()
+        return Report(name, work.call.now, rows)
 
     def export(
         self, name: str, version: str | None = None, *, access: KeyAccess, password: str | bytes | None = None

@@ -82,7 +82,9 @@ class Parts:
             raise Damaged("the vault's settings are missing", hint="restore the vault from a backup")
         blobs = SealedBlobs(self.store, self.master, allow_weak=self.allow_weak)
         agenda = Agenda(index, tuple(KINDS))
-        self.ground = Ground(self.door, index, agenda, blobs, decode_settings(settings), self.folder)
+        self.ground = Ground(
+            self.door, self.journal, index, agenda, blobs, decode_settings(settings), self.folder
+        )
         self._closing.callback(self.ground.close)
 
     def close(self) -> None:

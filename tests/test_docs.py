@@ -25,6 +25,12 @@ def test_a_page_shows_what_the_program_prints(page: Path, tmp_path: Path) -> Non
     assert problems(page, tmp_path) == []
 
 
+def test_the_picture_of_a_report_was_drawn_by_the_program(tmp_path: Path) -> None:
+    """Byte for byte what the session on the page beside it draws."""
+    assert problems(ROOT / "docs" / "report.md", tmp_path) == []
+    assert (tmp_path / "report.svg").read_bytes() == (ROOT / "docs" / "report.svg").read_bytes()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """A relative link names a file that is there."""

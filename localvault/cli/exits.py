@@ -25,6 +25,7 @@ USAGE: Final = 2
 DAMAGED: Final = 7
 UNOPENED: Final = 9
 UNWELL: Final = 11
+OVERDUE: Final = 13
 CANNOT_START: Final = 126
 NO_PROGRAM: Final = 127
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -60,6 +61,7 @@ EXITS: Final = (
     ),
     Exit(UNWELL, "`doctor` found that something is not as it should be"),
     Exit(12, "a secret's generator made no value; the secret is as it was", (errors.GeneratorFailed,)),
+    Exit(OVERDUE, "`report --overdue` found something overdue"),
     Exit(CANNOT_START, "`run` found the program and could not start it"),
     Exit(NO_PROGRAM, "`run` did not find the program"),
     Exit(INTERRUPTED, "interrupted from the keyboard"),

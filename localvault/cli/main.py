@@ -34,6 +34,7 @@ COMMANDS = {
     "audit": "audit audit",
     "agenda": "agenda agenda",
     "rewrap": "rewrap rewrap",
+    "report": "report report",
     "run": "run run",
     "import-env": "envfile import_env",
     "export-env": "envfile export_env",

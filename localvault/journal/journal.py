@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from localvault.journal.head import Heads
 from localvault.journal.leaf import Fields
 from localvault.journal.noting import Noting
 from localvault.journal.pen import Pen
-from localvault.journal.reading import Wanted, read_events
+from localvault.journal.reading import Wanted, last_times, read_events
 from localvault.journal.spool import Spool
 from localvault.model.clock import Clock, system_clock
 from localvault.model.event import Event, TreeHead
@@ -213,6 +213,17 @@ class Journal:
         self.fold()
         wanted = Wanted(operation, principal, target, result, since, until)
         return read_events(self._store, self._sealer, wanted, limit, reverse=reverse)
+
+    def last_times(self, operations: Set[str], enough: int) -> dict[str, int]:
+        """Fold, then return when (µs) each target last saw one of `operations` succeed, by its path in lower case.
+
+        Reads backwards, and no further than to the `enough`th target.
+
+        Raises:
+            Tampered: when it comes to an event that is not what was written.
+        """
+        self.fold()
+        return last_times(self._store, self._sealer, operations, enough)
 
     def verify(self) -> TreeHead:
         """Fold, recompute the whole tree from the events, and return its size and root.

@@ -6,14 +6,14 @@ there were when it began; no transaction is held between two pages, so a slow re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import islice
 from typing import NamedTuple
 
 from localvault.errors import Tampered
 from localvault.journal.entry import Entry, unpack_run
 from localvault.journal.head import JOURNAL, count
-from localvault.model.event import Event
+from localvault.model.event import SUCCESS, Event
 from localvault.sealing.record import RecordSealer
 from localvault.store.protocol import Store
 
@@ -68,6 +68,27 @@ def read_events(
             if left > 0 and at <= size and wanted.fits(entry):
                 left -= 1
                 yield entry.event()
+
+
+def last_times(store: Store, sealer: RecordSealer, operations: Set[str], enough: int) -> dict[str, int]:
+    """Return when (µs) each target last saw one of `operations` succeed, by its path in lower case.
+
+    Reads backwards, and no further than to the `enough`th target.
+
+    Raises:
+        Tampered: when it comes to an event that is not what was written.
+    """
+    times: dict[str, int] = {}
+    with store.read() as txn:
+        at = count(txn) - 1
+    while at >= 0 and len(times) < enough:
+        page = _page(store, sealer, at, reverse=True)
+        for entry in page:
+            time, operation, _principal, target, _version, result = entry.fields[:6]
+            if operation in operations and result == SUCCESS:
+                times.setdefault(target.lower(), time)
+        at = page[-1].sequence - 1
+    return times
 
 
 def _page(store: Store, sealer: RecordSealer, at: int, *, reverse: bool) -> list[Entry]:

@@ -14,6 +14,7 @@ import msgpack
 
 from localvault.agenda import Agenda
 from localvault.door import Door
+from localvault.journal.journal import Journal
 from localvault.lifecycle.head import Head, decode_head
 from localvault.lifecycle.notices import Notices
 from localvault.model.generator import Maker
@@ -40,14 +41,22 @@ class Ground:
     """The door, the name index and what is remembered of heads and settings, shared by all rooms of one vault."""
 
     __slots__ = (
-        "_settings", "agenda", "blobs", "door", "folder", "generators", "heads", "home", "index", "notices",
+        "_settings", "agenda", "blobs", "door", "folder", "generators", "heads", "home", "index", "journal", "notices",
         "settings_memo",
     )  # fmt: skip
 
     def __init__(
-        self, door: Door, index: NameIndex, agenda: Agenda, blobs: Blobs, settings: Settings, folder: Path
+        self,
+        door: Door,
+        journal: Journal,
+        index: NameIndex,
+        agenda: Agenda,
+        blobs: Blobs,
+        settings: Settings,
+        folder: Path,
     ) -> None:
         self.door = door
+        self.journal = journal
         self.index = index
         self.agenda = agenda
         self.blobs = blobs

@@ -61,3 +61,8 @@ def _first_tick(now: int, after: bytes | None) -> int:
 def _ticks_of(identifier: bytes) -> int:
     value = int.from_bytes(identifier, "big")
     return (value >> 80) * _TICKS_PER_MS + (value >> 64 & _TICKS_PER_MS - 1)
+
+
+def made_on(identifier: bytes) -> int:
+    """Return when an id was made (µs since the epoch, in whole milliseconds), as it says itself."""
+    return (int.from_bytes(identifier[:6], "big")) * 1000

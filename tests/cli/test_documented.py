@@ -187,6 +187,7 @@ GIVEN = {
     "audit verify": "",
     "agenda list": "",
     "agenda run": "",
+    "report": "",
     "rewrap sqlite": "app.sqlite --table cards --key-column id --token-column token --key live",
     "rewrap files": "some --key live",
     "import-env": "env",
@@ -195,7 +196,7 @@ GIVEN = {
     "completion": "bash",
 }
 LISTS = re.compile(
-    r"(slot |secret |key |agenda )(list|list-deleted|versions|run)|secret rotate|audit events|check"
+    r"(slot |secret |key |agenda )(list|list-deleted|versions|run)|secret rotate|audit events|report|check"
 )
 # An array's rows, or the object, have at least these.
 FIELDS = {

@@ -213,6 +213,7 @@ CASES: dict[str, Case] = {
         lambda w: w.vault.keys.rotate_many(["pair"]),
         [Told("KeyRotate", "/keys/pair", "made")],
     ),
+    "keys.report": Case(lambda w: w.vault.keys.report(), [Told("AgeReport", "/", None, 3)]),
     "keys.export": Case(
         lambda w: w.vault.keys.export("data", access=KEY_ACCESS),
         [Told("KeyExport", "/keys/data", "keys/data")],

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         VaultForked,
     )
     from localvault.keys import Key
+    from localvault.master_rotation import MasterKeyRotation
     from localvault.model.event import Event, TreeHead
     from localvault.model.generator import Generator
     from localvault.model.notice import Notice
@@ -115,6 +116,7 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "KeyProperties": "localvault.model.properties",
     "KeyVaultUrl": "localvault.model.url",
     "LifetimeAction": "localvault.model.policy",
+    "MasterKeyRotation": "localvault.master_rotation",
     "Notice": "localvault.model.notice",
     "OPERATIONS": "localvault.operations",
     "OWASP_MINIMUM": "localvault.sealing.profiles",
@@ -193,6 +195,7 @@ __all__ = [
     "KeyVersionRetired",
     "LifetimeAction",
     "LocalVaultError",
+    "MasterKeyRotation",
     "NewerFormat",
     "NotAVault",
     "NotFound",

@@ -254,6 +254,11 @@ class Door:
                 self._note_failure(operation, target, call, started, error)
             raise
 
+    @property
+    def in_batch(self) -> bool:
+        """Whether this thread has a batch open, and with it the one write transaction there can be."""
+        return self._own_batch() is not None
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Put every mutation this thread makes in the `with` block into one transaction and one sync.

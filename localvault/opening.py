@@ -22,16 +22,17 @@ from localvault.journal.pen import Pen
 from localvault.journal.spool import this_process
 from localvault.lifecycle.ground import SETTINGS_KEY, encode_settings
 from localvault.lifecycle.kinds import COLLECTIONS
+from localvault.masters import JOURNAL_SCOPE
 from localvault.model import settings as settings_rules
 from localvault.model.clock import Clock, system_clock
 from localvault.model.names import check_vault_name
 from localvault.model.settings import Settings
 from localvault.operations import VAULT_CREATE, VAULT_OPEN
-from localvault.parts import JOURNAL_SCOPE, Parts
+from localvault.parts import Parts
 from localvault.records import VAULT, Mutation, Sealers
 from localvault.sealing import credentials
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import VAULT_ID_SIZE, Header, new_header, unlock
+from localvault.sealing.header import VAULT_ID_SIZE, Header, new_unlocked, unlock_through
 from localvault.sealing.keyfile import new_keyfile, read_keyfile
 from localvault.sealing.master import MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile
@@ -84,15 +85,16 @@ def create(
     durable = _durable(durability)
     if (passphrase is None) == (keyfile is None):
         raise BadParameter("a vault is created with either a passphrase or a key file")
-    master = MasterKey.generate()
     if not folder.parent.is_dir():
         raise BadParameter(f"there is no folder {folder.parent} for the vault", hint="make it first")
     with told(folder if keyfile is None else Path(keyfile)):
         credential = _new_credential(passphrase, keyfile)
     try:
-        header = new_header(os.urandom(VAULT_ID_SIZE), master, credential, kdf=kdf, allow_weak=allow_weak)
+        header, unlocked = new_unlocked(os.urandom(VAULT_ID_SIZE), credential, kdf=kdf, allow_weak=allow_weak)
         with told(folder):
-            store = LmdbStore.create(folder, lambda txn: _furnish(txn, header, master, wanted, clock))
+            store = LmdbStore.create(
+                folder, lambda txn: _furnish(txn, header, unlocked.master, wanted, clock)
+            )
     except BaseException as error:
         # It was made for this vault and opens nothing; unless the disk failed when the vault had its name already.
         made = os.path.exists(folder / DATA_FILE)  # noqa: PTH110  the one of pathlib raises on a name too long
@@ -101,7 +103,7 @@ def create(
         raise
     finally:
         credential.wipe()
-    vault = Vault(Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak))
+    vault = Vault(Parts(store, header, unlocked, clock=clock, durable=durable, allow_weak=allow_weak))
     return openvaults.note(vault)
 
 
@@ -142,13 +144,13 @@ def open(
         try:
             with store.read() as txn:
                 header = read_header(txn)
-            master = unlock(header, credential, allow_weak=allow_weak)
+            unlocked = unlock_through(header, credential, allow_weak=allow_weak)
         except BaseException:
             store.close()
             raise
     finally:
         credential.wipe()
-    parts = Parts(store, header, master, clock=clock, durable=durable, allow_weak=allow_weak)
+    parts = Parts(store, header, unlocked, clock=clock, durable=durable, allow_weak=allow_weak)
     try:
         parts.door.note(VAULT_OPEN, "/", {"slot": credential.kind_name})
     except BaseException:

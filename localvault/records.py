@@ -159,7 +159,7 @@ class Records:
 class Mutation(Records):
     """The records of one write transaction, with what one operation changes held back until `apply`."""
 
-    __slots__ = ("_batches", "_changes", "_digests", "_later", "_write_txn")
+    __slots__ = ("_batches", "_changes", "_digests", "_later", "_told", "_write_txn")
 
     def __init__(self, txn: WriteTxn, sealers: Sealers, batches: Batches | None = None) -> None:
         """`batches`: shared by all mutations of one transaction."""
@@ -168,6 +168,7 @@ class Mutation(Records):
         self._changes: dict[bytes, bytes | None] = {}
         self._digests: dict[bytes, bytes] = {}
         self._later: dict[bytes, dict[bytes, bytes]] = {}
+        self._told: dict[bytes, bytes] = {}  # by place: what the event tells of what is written already
         self._batches: Batches = {} if batches is None else batches
         self._raw = self._pending
 
@@ -177,7 +178,7 @@ class Mutation(Records):
             self._seal_later()
         return self._changes[place] if place in self._changes else self.txn.get(table, key)
 
-    def put(self, table: int, key: bytes, plaintext: bytes, *, schema: int = 1) -> None:
+    def put(self, table: int, key: bytes, plaintext: bytes | memoryview, *, schema: int = 1) -> None:
         """Seal `plaintext` for its place, to be written by `apply`."""
         if self._later:
             self._seal_later()
@@ -212,7 +213,24 @@ class Mutation(Records):
 
     def put_header(self, header: bytes) -> None:
         """Put the vault's header, which carries its own authentication, in place as it is."""
-        self._change(_TABLE[VAULT] + HEADER_KEY, header)
+        self.put_sealed(VAULT, HEADER_KEY, header)
+
+    def put_sealed(self, table: int, key: bytes, record: bytes) -> None:
+        """Put a value in place that the caller has sealed already."""
+        self._change(_TABLE[table] + key, record)
+
+    def replace(
+        self, table: int, keys: Sequence[bytes], records: Sequence[bytes], digests: Sequence[bytes] | None
+    ) -> None:
+        """Write, at once, values that are as long as those that are there; the event tells of them by their digests.
+
+        Without digests it does not: of the journal's own records, which its tree proves.
+        """
+        self._write_txn.replace_many(table, list(zip(keys, records, strict=True)))
+        if digests is not None:
+            start = _TABLE[table]
+            for key, told in zip(keys, digests, strict=True):
+                self._told[start + key] = start + _LENGTH[len(key)] + key + told
 
     def delete(self, table: int, key: bytes) -> None:
         """Remove the record at `key`, in `apply`."""
@@ -244,7 +262,7 @@ class Mutation(Records):
         places = sorted(changes)
         for table, group in groupby(places, itemgetter(0)):
             self._write(table, list(group))
-        told: dict[bytes, bytes] = {}
+        told, self._told = self._told, {}
         for place in places:
             record = changes[place]
             written = _DELETED if record is None else digests.get(place) or digest(record)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from localvault.door import Call, Door
 from localvault.errors import BadParameter, Conflict, Damaged
+from localvault.masters import Masters
 from localvault.operations import PASSPHRASE_CHANGE, SLOT_ADD, SLOT_LIST, SLOT_REMOVE
 from localvault.records import HEADER_KEY, VAULT, Mutation, Records
 from localvault.sealing import credentials
+from localvault.sealing import slots as slot_format
 from localvault.sealing.credentials import Credential
 from localvault.sealing.header import Header, add_slot, change_passphrase, remove_slot
 from localvault.sealing.keyfile import new_keyfile
-from localvault.sealing.master import MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile
 from localvault.sealing.slots import SlotInfo
 from localvault.store.protocol import ReadTxn
@@ -27,9 +28,9 @@ from localvault.store.protocol import ReadTxn
 class Slots:
     """The slots of one vault (`vault.slots`)."""
 
-    def __init__(self, door: Door, master: MasterKey, folder: Path, *, allow_weak: bool) -> None:
+    def __init__(self, door: Door, masters: Masters, folder: Path, *, allow_weak: bool) -> None:
         self._door = door
-        self._master = master
+        self._masters = masters
         self._folder = folder
         self._allow_weak = allow_weak
 
@@ -41,7 +42,7 @@ class Slots:
         """
 
         def body(call: Call, records: Records) -> tuple[SlotInfo, ...]:
-            slots = tuple(_read(call, records).describe(self._master))
+            slots = tuple(self._header(call, records).describe(self._masters.master))
             call.count = len(slots)
             return slots
 
@@ -108,7 +109,7 @@ class Slots:
 
         def body(call: Call, mutation: Mutation) -> None:
             header = _read(call, mutation)
-            _put(call, mutation, header, remove_slot(header, self._master, _slot_id(slot_id)))
+            _put(call, mutation, header, remove_slot(header, self._masters.master, _slot_id(slot_id)))
 
         self._door.write(SLOT_REMOVE, "/", body)
 
@@ -125,9 +126,9 @@ class Slots:
             wiping.callback(before.wipe)
             after = credentials.passphrase(new)
             wiping.callback(after.wipe)
-            header = look(_read)
+            header = look(self._header)
             made = change_passphrase(
-                header, self._master, before, after, kdf=kdf, allow_weak=self._allow_weak
+                header, self._masters.master, before, after, kdf=kdf, allow_weak=self._allow_weak
             )
         self._door.write(PASSPHRASE_CHANGE, "/", _replace, header, made)
 
@@ -135,14 +136,18 @@ class Slots:
         with self._door.preparing(SLOT_ADD, "/") as look:
             credential = make()
             try:
-                header = look(_read)
-                made = add_slot(
-                    header, self._master, credential, kdf=kdf, label=label, allow_weak=self._allow_weak
-                )
+                header = look(self._header)
+                master = self._masters.master
+                made = add_slot(header, master, credential, kdf=kdf, label=label, allow_weak=self._allow_weak)
             finally:
                 credential.wipe()
         self._door.write(SLOT_ADD, "/", _replace, header, made)
-        return made.describe(self._master)[-1]
+        return slot_format.describe(made.slots[-1], made.vault_id, master)
+
+    def _header(self, call: Call, records: Records) -> Header:
+        """Return the header, with the masters gone on to the master key that it is of."""
+        self._masters.check(records.txn)
+        return _read(call, records)
 
 
 def read_header(txn: ReadTxn) -> Header:

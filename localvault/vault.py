@@ -19,6 +19,7 @@ from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import LoadedKeys
 from localvault.lifecycle.notices import Subscriber, Subscription
 from localvault.lifecycle.objects import Objects
+from localvault.master_rotation import MasterKeyRotation
 from localvault.model.problem import Problem
 from localvault.model.settings import Settings
 from localvault.parts import Parts
@@ -37,13 +38,13 @@ class Vault:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._upkeep = Upkeep(parts.ground, parts.store, parts.journal)
+        self._upkeep = Upkeep(parts.ground, parts.store, parts.journal, parts.masters)
         self._loaded = LoadedKeys(Objects(parts.ground, KEY))
         self.secrets = Secrets(parts.ground)
         self.keys = Keys(parts.ground)
         self.audit = Audit(parts.door, parts.journal)
         self.agenda = AgendaVerbs(parts.ground)
-        self.slots = Slots(parts.door, parts.master, parts.folder, allow_weak=parts.allow_weak)
+        self.slots = Slots(parts.door, parts.masters, parts.folder, allow_weak=parts.allow_weak)
 
     @property
     def path(self) -> Path:
@@ -153,6 +154,20 @@ class Vault:
             VaultError: the operating system does not let it be made; nothing is left at `path`.
         """
         self._upkeep.compact(Path(path))
+
+    def rotate_master_key(self, progress: Progress | None = None) -> MasterKeyRotation:
+        """Give the vault a new master key and seal every record again, while others read and write.
+
+        Every slot holds the new master key afterwards and opens with what it opened with before. If a rotation is
+        unfinished, because a process was killed in it, this finishes that one; the vault works normally meanwhile.
+        `progress(done, total)` is called between its transactions, of some thousand records each.
+
+        Raises:
+            Conflict: slots that an earlier localvault made have to be removed, or their passphrases changed, first.
+            BadParameter: inside a batch.
+            StoreFull, StoreBusy: the rotation is unfinished, and nothing is lost: call again.
+        """
+        return self._parts.rotation.run(progress)
 
     def close(self) -> None:
         """Fold this process's events, wipe the keys and let go of the folder; more calls do nothing."""

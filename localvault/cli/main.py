@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "vault check",
     "backup": "vault backup",
     "compact": "vault compact",
+    "rotate-master-key": "vault rotate_master_key",
     "slot": "slot slot",
     "secret": "secret secret",
     "key": "key key",

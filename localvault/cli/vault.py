@@ -1,4 +1,4 @@
-"""The commands about a vault as a whole: init, status, config, check, backup, compact.
+"""The commands about a vault as a whole: init, status, config, check, backup, compact, rotate-master-key.
 
 Relies on `localvault.create` and on the vault's own verbs. Promises: `init` leaves nothing behind if it fails; a copy
 is complete under its name or not there.
@@ -128,7 +128,19 @@ def compact(options: GlobalOptions, folder: Path) -> None:
     write_object(options, {"path": str(folder)}, str(folder))
 
 
-COMMANDS = (init, status, config, check, backup, compact)
+@click.command("rotate-master-key", cls=Command)
+@options
+def rotate_master_key(options: GlobalOptions) -> None:
+    """Give the vault a new master key and seal every record again; finishes a rotation that was broken off."""
+    with open_vault(options) as vault, progress(options, "Sealing") as advance:
+        made = vault.rotate_master_key(progress=advance)
+    told = "finished" if made.resumed else "done"
+    write_object(
+        options, made._asdict(), f"master key {made.generation}: {told}, {made.records} records sealed again"
+    )
+
+
+COMMANDS = (init, status, config, check, backup, compact, rotate_master_key)
 
 
 def _check_name_of(path: Path) -> None:

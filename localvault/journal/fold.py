@@ -16,7 +16,17 @@ from contextlib import ExitStack, suppress
 
 from localvault.errors import Tampered
 from localvault.journal.entry import pack_fields
-from localvault.journal.frames import START, Beginning, Mark, Position, Reading, SpoolFile, id_of
+from localvault.journal.frames import (
+    START,
+    Beginning,
+    Mark,
+    Position,
+    Reading,
+    SpoolFile,
+    id_of,
+    name_of,
+    read_header,
+)
 from localvault.journal.head import TREE
 from localvault.journal.leaf import Fields
 from localvault.journal.pen import Pen
@@ -24,6 +34,7 @@ from localvault.journal.spool import Spool
 from localvault.model.clock import Clock
 from localvault.model.event import FAILURE
 from localvault.model.problem import Problem
+from localvault.native.memory import Locked
 from localvault.sealing.record import RecordSealer
 from localvault.store.protocol import ReadTxn
 
@@ -31,6 +42,7 @@ OPERATION = "JournalFold"
 PRINCIPAL = "localvault"
 TARGET = "/journal"
 _PREFIX = b"spool"
+_LOOKING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Spools:
@@ -97,6 +109,20 @@ class Spools:
         mine = {file.spool_id for file, _end in self._spool.files()}
         return any(spool_id not in mine for spool_id in self._listed())
 
+    def former(self) -> dict[bytes, Locked]:
+        """Return, by id, the keys of the spools there are that were begun under an earlier master key."""
+        found = {}
+        for spool_id in self._listed():
+            with suppress(OSError):
+                descriptor = os.open(self._spool.folder / name_of(spool_id), _LOOKING)
+                try:
+                    key = self._spool.keys.former_key(read_header(descriptor), spool_id)
+                finally:
+                    os.close(descriptor)
+                if key is not None:
+                    found[spool_id] = key
+        return found
+
     def problems(self) -> Iterator[Problem]:
         """Yield the files that hold, or should hold, events which cannot be taken into the journal."""
         for path in sorted(self._spool.folder.glob("spool-*")):
@@ -131,7 +157,7 @@ class Spools:
         # Made by a process that died before it gave the file its name. If it lives after all, it makes another.
         path = self._spool.folder / name
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(path, _LOOKING)
             try:
                 if SpoolFile.lock(descriptor):
                     path.unlink()

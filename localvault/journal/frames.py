@@ -90,27 +90,90 @@ class Mark(NamedTuple):
         return cls(position, plaintext[16:] != b"\0")
 
 
-class SpoolKeys(NamedTuple):
+class SpoolKeys:
     """What every spool's key is derived from: the key of the scope `/journal`, and the epoch it is of."""
 
-    root: Locked
-    epoch: int = 0
+    __slots__ = ("_kept", "_roots", "epoch")
 
-    def key(self, spool_id: bytes) -> FrameKey:
+    def __init__(self, root: Locked, epoch: int = 0) -> None:
+        """`root` is taken over."""
+        self.epoch = epoch
+        self._roots = {epoch: root}
+        self._kept: dict[bytes, Locked] = {}
+
+    def adopt(self, root: Locked, epoch: int) -> None:
+        """Begin new spools at a later epoch from now on, and go on reading those of earlier ones."""
+        self.keep(root, epoch)
+        self.epoch = epoch
+
+    def keep(self, root: Locked, epoch: int) -> None:
+        """Read spools of another epoch too; `root` is taken over."""
+        self._roots[epoch] = root
+
+    def keep_only(self, epoch: int, kept: dict[bytes, Locked]) -> None:
+        """Of what was begun before `epoch`, read only the spools in `kept`, by id, whose keys are taken over."""
+        for key in self._kept.values():
+            key.wipe()
+        self._kept = kept
+        for earlier in [earlier for earlier in self._roots if earlier < epoch]:
+            self._roots.pop(earlier).wipe()
+
+    @property
+    def kept(self) -> set[bytes]:
+        """The ids of the spools whose keys `keep_only` has kept."""
+        return set(self._kept)
+
+    def key(self, spool_id: bytes, epoch: int | None = None) -> FrameKey:
         """Return the key of one spool: its id is 128 random bits, so no other file ever has the same key.
 
         Raises:
             VaultClosed, VaultForked: the root is gone.
         """
-        derived = expand(self.root, b"localvault/spool/v1 " + spool_id)
+        derived = self._derived(self._roots[self.epoch if epoch is None else epoch], spool_id)
         try:
             return FrameKey(derived)
         finally:
             derived.wipe()
 
-    def header(self, spool_id: bytes) -> bytes:
+    def header(self, spool_id: bytes, epoch: int | None = None) -> bytes:
         """Return what a spool's file begins with; a changed byte makes it another file, whose frames do not open."""
-        return MAGIC + self.epoch.to_bytes(4) + spool_id
+        return MAGIC + (self.epoch if epoch is None else epoch).to_bytes(4) + spool_id
+
+    def key_of(self, header: bytes, spool_id: bytes) -> FrameKey | None:
+        """Return the key of the file that begins with `header`, or None if it is not one that can be read."""
+        # A loss of power may leave a new file's name without its first bytes.
+        if not header.strip(b"\0"):
+            return self.key(spool_id)
+        epoch = self._epoch(header, spool_id)
+        if epoch is None:
+            return None
+        if epoch in self._roots:
+            return self.key(spool_id, epoch)
+        kept = self._kept.get(spool_id)
+        return FrameKey(kept) if kept is not None and epoch < self.epoch else None
+
+    def former_key(self, header: bytes, spool_id: bytes) -> Locked | None:
+        """Return, for a file begun at an earlier epoch, the key that `keep_only` takes; None for any other."""
+        epoch = self._epoch(header, spool_id)
+        if epoch is None or epoch >= self.epoch:
+            return None
+        if epoch in self._roots:
+            return self._derived(self._roots[epoch], spool_id)
+        kept = self._kept.get(spool_id)
+        return None if kept is None else Locked.of(kept.view())
+
+    def wipe(self) -> None:
+        """Forget all keys."""
+        for key in (*self._roots.values(), *self._kept.values()):
+            key.wipe()
+
+    def _epoch(self, header: bytes, spool_id: bytes) -> int | None:
+        epoch = int.from_bytes(header[len(MAGIC) : -ID])
+        return epoch if header == self.header(spool_id, epoch) else None
+
+    @staticmethod
+    def _derived(root: Locked, spool_id: bytes) -> Locked:
+        return expand(root, b"localvault/spool/v1 " + spool_id)
 
 
 def name_of(spool_id: bytes) -> str:
@@ -127,6 +190,15 @@ def id_of(name: str) -> bytes | None:
         if name_of(spool_id) == name and len(spool_id) == ID:
             return spool_id
     return None
+
+
+def read_header(descriptor: int) -> bytes:
+    """Return what an open file begins with, as long as a spool's header; something else if it is no file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return os.pread(descriptor, HEADER, 0) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b"?"
 
 
 class SpoolFile:
@@ -151,12 +223,11 @@ class SpoolFile:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        header = os.pread(descriptor, HEADER, 0) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b"?"
-        # A loss of power may leave a new file's name without its first bytes.
-        if header.strip(b"\0") and header != keys.header(spool_id):
+        key = keys.key_of(read_header(descriptor), spool_id)
+        if key is None:
             os.close(descriptor)
             return None
-        return cls(path, spool_id, descriptor, keys.key(spool_id))
+        return cls(path, spool_id, descriptor, key)
 
     @staticmethod
     def lock(descriptor: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from localvault.errors import Tampered
 from localvault.journal.tree import HASH, Tree
-from localvault.sealing.record import RecordSealer
+from localvault.sealing.record import HEADER_SIZE, OVERHEAD, RecordSealer, header
 from localvault.store.layout import Table
 from localvault.store.protocol import ReadTxn
 
@@ -83,6 +83,25 @@ class Heads:
             return unpack_head(self._sealer.open(TREE, HEAD_KEY, record))
         except (Tampered, ValueError):
             raise Tampered("the journal's head was altered", hint="restore the vault from a backup") from None
+
+    def is_ahead(self, record: bytes) -> bool:
+        """Return whether `record` says that it is a head sealed below a master key this vault has not had yet.
+
+        Nothing there is authenticated, so a head of the present one whose epoch was damaged is told apart by opening.
+        """
+        own = header(self._sealer.depth, 1, self._sealer.epoch)
+        if len(record) < OVERHEAD or record[:4] != own[:4] or record[4:HEADER_SIZE] <= own[4:]:
+            return False
+        try:
+            self.open(own + record[HEADER_SIZE:])
+        except Tampered:
+            return True
+        return False
+
+    def is_behind(self, record: bytes) -> bool:
+        """Return whether `record` says that it is a head sealed below a master key the vault had before."""
+        own = header(self._sealer.depth, 1, self._sealer.epoch)
+        return len(record) >= OVERHEAD and record[:4] == own[:4] and record[4:HEADER_SIZE] < own[4:]
 
     def remember(self, record: bytes, tree: Tree) -> None:
         """Remember what `record` says."""

@@ -29,6 +29,7 @@ from localvault.journal.spool import Spool
 from localvault.model.clock import Clock, system_clock
 from localvault.model.event import Event, TreeHead
 from localvault.model.problem import Problem
+from localvault.native.memory import Locked
 from localvault.sealing.record import RecordSealer
 from localvault.store.protocol import ReadTxn, Store, WriteTxn
 
@@ -140,6 +141,20 @@ class Journal:
         if self._spool.waiting or self._spools.strangers():
             self._store.transact(self._fold_all)
             self._settle()
+
+    def former_spools(self) -> dict[bytes, Locked]:
+        """Return, by id, the keys of the spools there are that were begun under an earlier master key.
+
+        Inside a write transaction, and called when everybody who begins one looks for a new master key, it misses none.
+        """
+        return self._spools.former()
+
+    def settle(self) -> None:
+        """Write the note of the journal's size now, and be done with spools all of which is in the journal.
+
+        Raises nothing that concerns the vault, as `committed`.
+        """
+        self._settle()
 
     def recover(self) -> None:
         """To be called when the vault has been opened: refuse a store that was put back, fold what the dead left.

@@ -13,6 +13,7 @@ import errno
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakSet
@@ -50,8 +51,9 @@ _HINT = "make room on the disk and do it again: what was asked for was not done,
 class OwnFile(SpoolFile):
     """A spool file this process writes, with where its events begin, where the next goes, and what is folded."""
 
-    def __init__(self, path: Path, spool_id: bytes, descriptor: int, key: FrameKey) -> None:
+    def __init__(self, path: Path, spool_id: bytes, descriptor: int, key: FrameKey, epoch: int = 0) -> None:
         super().__init__(path, spool_id, descriptor, key)
+        self.epoch = epoch
         self.begins = self.folded = START
         self.end, self.number = START
 
@@ -79,6 +81,8 @@ class Spool:
         """
         self.folder = folder
         self.keys = keys
+        self.watch: Callable[[], None] = _nothing_new
+        """Called around the making of a file: the vault may have got a new master key, and with it other keys here."""
         self.process = this_process() if process is None else process
         self._durable = durable
         self._clock = clock
@@ -109,6 +113,9 @@ class Spool:
             if len(packed) > FIELDS_BYTES:
                 packed = pack_fields(fields)
             file = self._file or self._begin()
+            if file.epoch != self.keys.epoch:
+                self._retire(file)
+                file = self._begin()
             number = file.number
             # The number is the nonce. It is new: this process alone appends to the file, the file's key is its own, a
             # forked child has lost both, and after a write that failed no frame follows in this file (see `_undo`).
@@ -173,7 +180,7 @@ class Spool:
                 else:
                     closing.close()
             self._forks = -1
-            self.keys.root.wipe()
+            self.keys.wipe()
 
     def _all(self) -> list[OwnFile]:
         return [*self._retired, self._file] if self._file else list(self._retired)
@@ -190,11 +197,30 @@ class Spool:
         if self._forks != forks():
             raise refusal(forks() if self._forks == -1 else self._forks)
         try:
-            self._file = file = self._make()
+            self._file = file = self._make_current()
         except OSError as error:
             raise JournalUnavailable(f"the journal's spool cannot be made: {error}", hint=_HINT) from error
         self._due = PENDING_BYTES
         return file
+
+    def _make_current(self) -> OwnFile:
+        """Make a file of the vault's present epoch.
+
+        Once a rotation of the master key ends, only those files of earlier epochs are read that were there then. So it
+        is looked for a new master key when the file has its name: if none had come by then, whoever ends a rotation
+        finds the file; else it is given up, with no event in it.
+        """
+        while True:
+            self.watch()
+            file = self._make()
+            try:
+                self.watch()
+            except BaseException:
+                file.remove()
+                raise
+            if file.epoch == self.keys.epoch:
+                return file
+            file.remove()
 
     def _make(self) -> OwnFile:
         return self._make_nameless() or self._make_named()
@@ -207,8 +233,7 @@ class Spool:
             if error.errno in _NO_NAMELESS:
                 return None
             raise
-        spool_id = os.urandom(ID)
-        file = OwnFile(self.folder / name_of(spool_id), spool_id, descriptor, self.keys.key(spool_id))
+        file = self._own(os.urandom(ID), descriptor)
         try:
             file.dead()  # takes the lock, which nobody else can have
             self._header(file)
@@ -226,16 +251,15 @@ class Spool:
     def _make_named(self) -> OwnFile:
         for _attempt in range(_ATTEMPTS):
             spool_id = os.urandom(ID)
-            path = self.folder / name_of(spool_id)
-            unborn = path.with_suffix(".new")
+            unborn = (self.folder / name_of(spool_id)).with_suffix(".new")
             descriptor = os.open(
                 unborn, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600
             )
-            file = OwnFile(path, spool_id, descriptor, self.keys.key(spool_id))
+            file = self._own(spool_id, descriptor)
             try:
                 # Locked before it has its name: whoever finds a spool by name without its lock may take it for dead.
                 if file.dead() and self._header(file):
-                    unborn.rename(path)
+                    unborn.rename(file.path)
                     self._named()
                     return file
             except FileNotFoundError:
@@ -249,12 +273,17 @@ class Spool:
             time.sleep(_PAUSE)
         raise OSError("another process keeps removing it")
 
+    def _own(self, spool_id: bytes, descriptor: int) -> OwnFile:
+        epoch = self.keys.epoch
+        key = self.keys.key(spool_id, epoch)
+        return OwnFile(self.folder / name_of(spool_id), spool_id, descriptor, key, epoch)
+
     def _header(self, file: OwnFile) -> bool:
         os.fchmod(file.descriptor, 0o600)  # whatever the umask took away
         # Later than the one before whatever the clock says: files of one process are folded in this order.
         self._begun = max(self._clock(), self._begun + 1)
         first = file.key.seal_frame(0, Beginning(self._begun, self.process, START).pack())
-        header = self.keys.header(file.spool_id) + first
+        header = self.keys.header(file.spool_id, file.epoch) + first
         if os.write(file.descriptor, header) != len(header):
             raise OSError("no space left")
         if self._durable:
@@ -293,6 +322,10 @@ class Spool:
                 os.close(file.descriptor)
         self._lock = threading.Lock()
         self._file, self._retired = None, []
+
+
+def _nothing_new() -> None:
+    """What `watch` is until there is somebody to ask."""
 
 
 def this_process() -> str:

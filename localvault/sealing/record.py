@@ -54,9 +54,9 @@ def header(depth: int, schema: int, epoch: int) -> bytes:
 
 @final
 class RecordSealer(Hidden):
-    """Seals and opens the records of one scope at one epoch."""
+    """Seals and opens the records of one scope at one epoch, which `become` may raise while it is in use."""
 
-    __slots__ = ("_common", "_header", "_key", "_open", "_resolve", "_starts", "depth", "epoch")
+    __slots__ = ("_common", "_header", "_key", "_now", "_open", "_resolve", "_starts", "depth", "epoch")
     # By identity, so that callers can keep something per sealer; it says nothing about the key.
     __hash__ = object.__hash__  # type: ignore[assignment]  # Hidden takes it away, as object's own subclasses may
 
@@ -67,16 +67,24 @@ class RecordSealer(Hidden):
         if len(vault_id) != 16:
             raise BadParameter(f"a vault id has 16 bytes, not {len(vault_id)}")
         self.depth = depth
-        self.epoch = epoch
-        self._key = key
-        self._open = key.open
         self._resolve = resolve
         self._common = _CONTEXT + vault_id
-        self._header = header(depth, 1, epoch)
-        # All of the associated data but the key, for the schema nearly every record has.
-        self._starts = tuple(self._common + self._header + table for table in _TABLES)
+        self.become(key, epoch)
 
-    def seal(self, table: int, key: bytes, plaintext: bytes, schema: int = 1) -> bytes:
+    def become(self, key: XaesKey, epoch: int) -> None:
+        """From now on seal at `epoch` under `key`, and open what stands at another epoch through `resolve`.
+
+        Whoever holds this sealer need not be told. A thread that is opening meanwhile may take one part of the old
+        state and one of the new; that authenticates nothing, and it looks again at `_now`, which changes in one step.
+        What seals reads nothing else.
+        """
+        own = header(self.depth, 1, epoch)
+        # All of the associated data but the key, for the schema nearly every record has.
+        starts = tuple(self._common + own + table for table in _TABLES)
+        self._now = (key, own, starts)  # first: where another part is new, this is
+        self.epoch, self._key, self._open, self._starts, self._header = epoch, key, key.open, starts, own
+
+    def seal(self, table: int, key: bytes, plaintext: bytes | memoryview, schema: int = 1) -> bytes:
         """The record of `plaintext` for `key` in `table` (1 byte), 48 bytes longer than it.
 
         The nonce is 192 random bits: no counter to lose, and after 2^80 records two meet with a chance of 2^-32
@@ -86,9 +94,11 @@ class RecordSealer(Hidden):
             BadParameter: more than 2 GiB.
             VaultClosed, VaultForked: the scope key is gone.
         """
-        head = self._header if schema == 1 else header(self.depth, schema, self.epoch)
+        own, head, _starts = self._now
+        if schema != 1:
+            head = head[:2] + schema.to_bytes(2) + head[4:]
         nonce = _random(NONCE_SIZE)
-        return head + nonce + self._key.seal(nonce, plaintext, self._aad(head, table, key))
+        return head + nonce + own.seal(nonce, plaintext, self._aad(head, table, key))
 
     def open(self, table: int, key: bytes, record: bytes) -> bytes:
         """The plaintext of `record`, found at `key` in `table`.
@@ -99,15 +109,30 @@ class RecordSealer(Hidden):
             VaultClosed, VaultForked: the scope key is gone.
         """
         # Hot: every get comes through here. What could be wrong is looked into only once it has failed.
-        head = record[:HEADER_SIZE]
-        if head == self._header:
+        head, own = record[:HEADER_SIZE], self._header
+        if head == own:
             aad = self._starts[table] + key
-        elif head[:2] == self._header[:2] and head[4:] == self._header[4:]:
+        elif head[:2] == own[:2] and head[4:] == own[4:]:
             aad = self._aad(head, table, key)
         else:
             return self._foreign(table, key, record).open(table, key, record)
         try:
             return self._open(record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:], aad)
+        except (DecryptionFailed, BadParameter):
+            if self._now[1] is not own:
+                return self._open_now(table, key, record)
+            raise _tampered() from None
+
+    def _open_now(self, table: int, key: bytes, record: bytes) -> bytes:
+        """As `open`, where `become` changed the state in the middle of it."""
+        current, own, _starts = self._now
+        head = record[:HEADER_SIZE]
+        if head[:2] != own[:2] or head[4:] != own[4:]:
+            return self._foreign(table, key, record).open(table, key, record)
+        try:
+            return current.open(
+                record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:], self._aad(head, table, key)
+            )
         except (DecryptionFailed, BadParameter):
             raise _tampered() from None
 
@@ -116,15 +141,16 @@ class RecordSealer(Hidden):
 
         Raises as `open`.
         """
+        current, own, _starts = self._now
         head = record[:HEADER_SIZE]
-        if head[:2] != self._header[:2] or head[4:] != self._header[4:]:
+        if head[:2] != own[:2] or head[4:] != own[4:]:
             return self._foreign(table, key, record).open_locked(table, key, record)
         if len(record) < OVERHEAD:
             raise _tampered()
         plaintext = Locked.zero(len(record) - OVERHEAD)
         nonce, sealed = record[HEADER_SIZE:_SEALED_AT], record[_SEALED_AT:]
         try:
-            self._key.open_into(nonce, sealed, self._aad(head, table, key), plaintext.view())
+            current.open_into(nonce, sealed, self._aad(head, table, key), plaintext.view())
         except DecryptionFailed:
             raise _tampered() from None
         return plaintext
@@ -145,7 +171,8 @@ class RecordSealer(Hidden):
 
     def batch(self) -> BatchSealer:
         """Seals many records quicker, under one derived key."""
-        return BatchSealer(self._key.batch(), self._starts, self._aad, self._header)
+        current, own, starts = self._now
+        return BatchSealer(current.batch(), starts, self._aad, own)
 
     def reseal_many(
         self, new: BatchSealer, table: int, keys: Sequence[bytes], records: Sequence[bytes]
@@ -162,11 +189,12 @@ class RecordSealer(Hidden):
             ValueError: there are not as many keys as records.
             VaultClosed, VaultForked: a scope key is gone.
         """
-        made, digests, failed = new.take_over(self._key, self._starts[table], table, keys, records)
+        current, own, starts = self._now
+        made, digests, failed = new.take_over(current, starts[table], table, keys, records)
         for index in failed:
             # What could be wrong is looked into only once it has failed.
             key, record = keys[index], records[index]
-            if record[:2] == self._header[:2] and record[4:HEADER_SIZE] == self._header[4:]:
+            if record[:2] == own[:2] and record[4:HEADER_SIZE] == own[4:]:
                 raise _tampered()
             [made[index]], [digests[index]] = self._foreign(table, key, record).reseal_many(
                 new, table, [key], [record]
@@ -188,8 +216,8 @@ class RecordSealer(Hidden):
             raise self._newer_or_tampered(table, key, record)
         depth, epoch = record[1], int.from_bytes(record[4:8])
         sealer = None
-        # There never was a version 0; and what says this very depth and epoch has failed already.
-        if self._resolve is not None and record[0] and (depth, epoch) != (self.depth, self.epoch):
+        # There never was a version 0. What is returned is of the depth and epoch asked for, so this ends.
+        if self._resolve is not None and record[0]:
             sealer = self._resolve(depth, epoch, key)
         if sealer is None:
             raise _tampered()
@@ -232,7 +260,7 @@ class BatchSealer(Hidden):
         self._aad = aad
         self._header = head
 
-    def seal(self, table: int, key: bytes, plaintext: bytes, schema: int = 1) -> bytes:
+    def seal(self, table: int, key: bytes, plaintext: bytes | memoryview, schema: int = 1) -> bytes:
         """As `RecordSealer.seal`."""
         head = self._header
         if schema == 1:

@@ -14,14 +14,15 @@ one derived key for a whole batch is possible only within one scope. Handing out
 
 An epoch numbers the keys one scope has had. It is raised to take back what was handed out, and with it the epochs of
 all scopes below, whose records are sealed again; so a scope's epoch fixes its parent's, and one number in a record is
-enough.
+enough. A new master key raises all of them: the epoch of "/" is the generation of the master key, and so is that of
+every scope that has no epochs of its own.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, final
 
@@ -61,7 +62,6 @@ class Epochs(NamedTuple):
         return self.parents[epoch - self.oldest] if self.oldest <= epoch <= self.current else None
 
 
-_FIRST = Epochs()
 _PATH = re.compile(r"/[a-z]{1,32}(?:/[0-9a-f]{32})?")
 
 
@@ -69,24 +69,108 @@ _PATH = re.compile(r"/[a-z]{1,32}(?:/[0-9a-f]{32})?")
 class Scopes(Hidden):
     """Derives scope keys and hands out the sealers that use them. May be used by several threads."""
 
-    __slots__ = ("_epochs", "_lock", "_root", "_sealers", "_vault_id")
+    __slots__ = (
+        "_common",
+        "_epochs",
+        "_in_use",
+        "_leaving",
+        "_lock",
+        "_roots",
+        "_sealers",
+        "_vault_id",
+        "watch",
+    )
 
     def __init__(
-        self, master: MasterKey, vault_id: bytes, epochs: Mapping[str, Epochs] | None = None
+        self,
+        master: MasterKey,
+        vault_id: bytes,
+        epochs: Mapping[str, Epochs] | None = None,
+        *,
+        generation: int = 0,
     ) -> None:
-        """`epochs` by path, for the scopes that are not at their first one.
+        """`master` is the master key of `generation`; `epochs` by path, for the scopes that are not at it.
 
         Raises:
             BadParameter: an epoch beyond 32 bits, or a scope without any.
         """
+        self.watch: Callable[[], None] = _nothing_new
+        """Called before a record of another generation is believed or refused: the vault may have got a new one."""
+        self._common = _between(generation, generation)
+        self._leaving: tuple[int, Callable[[], bool]] | None = None
         self._epochs = dict(epochs or {})
         for path, known in self._epochs.items():
             if not known.parents or not 0 <= known.oldest <= known.current <= MAX_EPOCH:
                 raise BadParameter(f"the epochs of the scope {path} are out of range")
-        self._root = master.derive(SCOPE_ROOT)
+        self._roots = {generation: master.derive(SCOPE_ROOT)}
         self._vault_id = vault_id
         self._sealers: dict[tuple[str, int], tuple[RecordSealer, Locked]] = {}
+        self._in_use: dict[str, RecordSealer] = {}  # of "/" and collections: callers hold on to them
         self._lock = threading.Lock()
+
+    @property
+    def generation(self) -> int:
+        """The generation of the master key that new records are sealed below."""
+        return self._common.current
+
+    @property
+    def oldest(self) -> int:
+        """The first generation whose records are readable."""
+        return self._common.oldest
+
+    def reads(self, generation: int) -> bool:
+        """Whether records of a generation can be read."""
+        return generation in self._roots
+
+    def keep(self, generation: int, master: MasterKey) -> None:
+        """Read also what was sealed below the master key of an earlier generation."""
+        with self._lock:
+            self._roots[generation] = master.derive(SCOPE_ROOT)
+            self._common = _between(min(generation, self.oldest), self.generation)
+
+    def adopt(self, generation: int, master: MasterKey) -> None:
+        """Seal below a newer master key from now on; what was readable stays so until `forget_before`.
+
+        The sealers of "/" and of collections that were handed out before go on to the new keys.
+        """
+        with self._lock:
+            before = self.generation
+            self._roots[generation] = master.derive(SCOPE_ROOT)
+            # Whoever asks for a sealer of the new generation from here on waits for the lock.
+            self._common = _between(self.oldest, generation)
+            for path, sealer in self._in_use.items():
+                if path in self._epochs:
+                    continue
+                # What was sealed before is opened by a twin, which is there before the sealer itself goes on.
+                key = self._sealers[path, before][1]
+                self._sealers[path, before] = self._made(path, before, key)
+                key = self.scope_key(path, generation)
+                sealer.become(XaesKey(key), generation)
+                self._sealers[path, generation] = sealer, key
+
+    def forget_before(self, generation: int, still_read: Callable[[], bool]) -> None:
+        """Read nothing of earlier generations any more, once `still_read()` is false.
+
+        It says whether a transaction is open that began before they were done with: such a one still sees them.
+        """
+        with self._lock:
+            self._leaving = generation, still_read
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Forget the keys that `forget_before` is done with, if it is time."""
+        leaving = self._leaving
+        if leaving is None or leaving[1]():
+            return
+        with self._lock:
+            self._leaving = None
+            self._common = _between(leaving[0], self.generation)
+            for epoch in [epoch for epoch in self._roots if epoch < leaving[0]]:
+                self._roots.pop(epoch).wipe()
+            for place in [at for at in self._sealers if at[0] not in self._epochs and at[1] < leaving[0]]:
+                sealer, key = self._sealers.pop(place)
+                sealer.wipe()
+                key.wipe()
 
     def scope_key(self, path: str, epoch: int | None = None) -> Locked:
         """32 bytes, everything below `path` is sealed under; at the current epoch unless told otherwise.
@@ -97,19 +181,22 @@ class Scopes(Hidden):
             BadParameter: not such a path, or an epoch that is not readable.
             VaultClosed, VaultForked: after `wipe`, or in a forked child.
         """
-        known = self._epochs.get(path, _FIRST)
+        known = self._known(path)
         epoch = known.current if epoch is None else epoch
         parent_epoch = known.parent(epoch)
         if parent_epoch is None:
             raise BadParameter(f"the scope {path} has no epoch {epoch}")
         if path == ROOT:
-            return _child(self._root, epoch, ROOT)
+            return _child(self._roots[epoch if epoch in self._roots else self.generation], epoch, ROOT)
         parent_path, name = _split(path)
         parent = self.scope_key(parent_path, parent_epoch)
         try:
             return _child(parent, epoch, name)
         finally:
             parent.wipe()
+
+    def _known(self, path: str) -> Epochs:
+        return self._epochs.get(path) or self._common
 
     def sealer(self, path: str, epoch: int | None = None) -> RecordSealer:
         """What seals and opens the records of the scope `path`: the same object every time.
@@ -120,9 +207,21 @@ class Scopes(Hidden):
             BadParameter, VaultClosed, VaultForked: as for `scope_key`.
         """
         if epoch is None:
-            epoch = self._epochs.get(path, _FIRST).current
+            in_use = self._in_use.get(path)
+            if in_use is not None:
+                return in_use
+            epoch = self._known(path).current
         made = self._sealers.get((path, epoch))
         return made[0] if made is not None else self._new_sealer(path, epoch)
+
+    def at(self, generation: int, sealer: RecordSealer) -> RecordSealer:
+        """What opens the records that `sealer`, of "/" or a collection, sealed below the master key of `generation`.
+
+        Raises:
+            BadParameter: that generation is not readable.
+        """
+        path = next(path for path, known in self._in_use.items() if known is sealer)
+        return self.sealer(path, generation)
 
     def object_sealer(self, collection: str, name_id: bytes) -> RecordSealer:
         """What seals the records of one object that has a key of its own; `name_id` is 16 bytes.
@@ -139,7 +238,9 @@ class Scopes(Hidden):
                 sealer.wipe()
                 key.wipe()
             self._sealers.clear()
-            self._root.wipe()
+            self._in_use.clear()
+            for root in self._roots.values():
+                root.wipe()
 
     def _new_sealer(self, path: str, epoch: int) -> RecordSealer:
         with self._lock:
@@ -147,14 +248,17 @@ class Scopes(Hidden):
             # things by sealer.
             made = self._sealers.get((path, epoch))
             if made is None:
-                key = self.scope_key(path, epoch)
-                opens_others = partial(self._other, path)
-                sealer = RecordSealer(self._vault_id, XaesKey(key), _depth(path), epoch, opens_others)
-                # The key goes along: an XaesKey needs it as long as it lives and leaves wiping it to us.
-                made = sealer, key
+                made = self._made(path, epoch, self.scope_key(path, epoch))
                 self._make_room()
                 self._sealers[path, epoch] = made
+                if _depth(path) < OBJECT_DEPTH and epoch == self._known(path).current:
+                    self._in_use[path] = made[0]
         return made[0]
+
+    def _made(self, path: str, epoch: int, key: Locked) -> tuple[RecordSealer, Locked]:
+        sealer = RecordSealer(self._vault_id, XaesKey(key), _depth(path), epoch, partial(self._other, path))
+        # The key goes along: an XaesKey needs it as long as it lives and leaves wiping it to us.
+        return sealer, key
 
     def _make_room(self) -> None:
         # Sealers of collections stay: callers hold on to them, and `wipe` must find them. One of an object is only
@@ -169,12 +273,26 @@ class Scopes(Hidden):
             path = f"{path}/{key[NAME_ID].hex()}"
         elif depth != _depth(path):
             return None
+        if epoch != self.generation:
+            self.watch()
+            self.let_go()
         return self.sealer(path, epoch) if self._readable(path, epoch) else None
 
     def _readable(self, path: str, epoch: int) -> bool:
         """Whether the scope and all those above it are readable at the epochs this one stands under."""
-        above = self._epochs.get(path, _FIRST).parent(epoch)
+        if path not in self._epochs and epoch not in self._roots:
+            return False
+        above = self._known(path).parent(epoch)
         return above is not None and (path == ROOT or self._readable(_split(path)[0], above))
+
+
+def _nothing_new() -> None:
+    """What `watch` is until there is somebody to ask."""
+
+
+def _between(oldest: int, current: int) -> Epochs:
+    """The epochs of a scope that has none of its own: each stands below its parent's of the same number."""
+    return Epochs(oldest, tuple(range(oldest, current + 1)))
 
 
 def _child(parent: Locked, epoch: int, name: str) -> Locked:

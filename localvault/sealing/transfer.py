@@ -9,6 +9,10 @@ not at all; damage, a wrong credential and an alteration are told apart. docs/fo
     body   = vault id (16) | wrapped blob key (104)                                 1: the vault it was made in
              passes (4) | KiB (4) | lanes (1) | salt (16) | wrapped blob key (104)  2: a transfer passphrase
              slot id (16) | wrapped blob key (104)                                  3: the recovery key of a slot
+             vault id (16) | slot id (16) | exchanged blob key (136)                4: the same, after a rotation
+
+A recovery key's transfer key (3) is known to whoever has the master key of its time. So once the master key has been
+rotated the slot keeps none, and blobs are sealed for its public key (4), which opens nothing.
 
 The payload is sealed with everything before its nonce as associated data, so no stanza can be added, taken out or
 carried over. The commitment ties the blob key down (AES-GCM would not): two stanzas cannot lead to two payloads.
@@ -18,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from localvault.errors import BadParameter, Damaged, DecryptionFailed, NewerFormat, Tampered, UnlockFailed
@@ -27,25 +31,27 @@ from localvault.native.memory import Locked, equal
 from localvault.sealing.argon import SALT_SIZE
 from localvault.sealing.credentials import Credential
 from localvault.sealing.cursor import Cursor
+from localvault.sealing.exchange import PUBLIC_SIZE, unwrap_with, wrap_for
 from localvault.sealing.header import Header, recovery_slots
 from localvault.sealing.hkdf import KEY_SIZE, expand
 from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile, check_new, check_stored
 from localvault.sealing.slots import (
+    attributes_of,
     decode_kdf,
     encode_kdf,
+    recovery_exchange_key,
     recovery_transfer_key,
     stretched,
-    transfer_key,
 )
 from localvault.sealing.wrap import WRAPPED_SIZE, unwrap, wrap
 
 MAGIC: Final = b"lvbackup"
 FORMAT: Final = 1
-VAULT, PASSPHRASE, RECOVERY = 1, 2, 3
+VAULT, PASSPHRASE, RECOVERY, EXCHANGE = 1, 2, 3, 4
 _CHECKSUM_SIZE = 32
 _COMMITMENT_SIZE = 32
-_HELD_SIZES = {VAULT: 16, PASSPHRASE: 9 + SALT_SIZE, RECOVERY: 16}
+_HELD_SIZES = {VAULT: 16, PASSPHRASE: 9 + SALT_SIZE, RECOVERY: 16, EXCHANGE: 16 + 16 + PUBLIC_SIZE}
 _CONTEXT = b"lvblob1"
 _COMMIT = b"localvault/blob/v1 commitment"
 _PAYLOAD = b"localvault/blob/v1 payload"
@@ -89,14 +95,19 @@ def seal_blob(
     header.authenticate(master)
     blob_key = Locked.random(KEY_SIZE)
     secrets = [(VAULT, header.vault_id, master.derive(TRANSFER))]
+    exchanged = []
     for slot in recovery_slots(header):
-        secrets.append((RECOVERY, slot.id, transfer_key(slot, header.vault_id, master)))
+        attributes = attributes_of(slot, header.vault_id, master)
+        if len(attributes.transfer):
+            secrets.append((RECOVERY, slot.id, attributes.transfer))
+        elif attributes.public is not None:
+            exchanged.append(_exchanged(header.vault_id + slot.id, attributes.public, blob_key))
     if passphrase is not None:
         held = encode_kdf(check_new(kdf, allow_weak=allow_weak), os.urandom(SALT_SIZE))
         secrets.append((PASSPHRASE, held, stretched(passphrase, held)))
     stanzas = [
         Stanza(kind, held, wrap(secret, _binding(kind, held), blob_key)) for kind, held, secret in secrets
-    ]
+    ] + exchanged
     front = _front(stanzas, _commitment(blob_key))
     nonce = os.urandom(NONCE_SIZE)
     content = front + nonce + XaesKey(expand(blob_key, _PAYLOAD)).seal(nonce, payload, front)
@@ -107,13 +118,14 @@ def open_blob(
     blob: bytes,
     *,
     header: Header | None = None,
-    master: MasterKey | None = None,
+    own: Sequence[Locked] = (),
     passphrase: Credential | None = None,
     recovery_key: Credential | None = None,
     allow_weak: bool = False,
 ) -> bytes:
-    """The payload of a blob, opened by whichever of these fits: the vault itself (`header` and `master`), a recovery
-    key of the vault it was made in, or its transfer passphrase; the passphrase, which costs most, is tried last.
+    """The payload of a blob, opened by whichever of these fits: the vault itself (`header`, and `own`, what its master
+    keys derive for the purpose TRANSFER), a recovery key of the vault it was made in, or its transfer passphrase; the
+    passphrase, which costs most, is tried last.
 
     Raises:
         UnlockFailed: none of them fits.
@@ -126,17 +138,23 @@ def open_blob(
     """
     parsed = parse(blob)
     for kind, held, wrapped in sorted(parsed.stanzas, key=_is_dear):
-        secret = None
-        if kind == VAULT and header is not None and master is not None and held == header.vault_id:
-            secret = master.derive(TRANSFER)
+        if kind == EXCHANGE and recovery_key is not None:
+            blob_key = _unexchanged(held, wrapped, recovery_key)
+            if blob_key is not None:
+                return _open_payload(parsed, blob_key)
+            continue
+        secrets: Sequence[Locked] = ()
+        if kind == VAULT and header is not None and held == header.vault_id:
+            secrets = own
         elif kind == RECOVERY and recovery_key is not None:
-            secret = recovery_transfer_key(recovery_key)
+            secrets = (recovery_transfer_key(recovery_key),)
         elif kind == PASSPHRASE and passphrase is not None:
             check_stored(decode_kdf(held)[0], allow_weak=allow_weak)
-            secret = stretched(passphrase, held)
-        blob_key = None if secret is None else unwrap(secret, _binding(kind, held), wrapped)
-        if blob_key is not None:
-            return _open_payload(parsed, blob_key)
+            secrets = (stretched(passphrase, held),)
+        for secret in secrets:
+            blob_key = unwrap(secret, _binding(kind, held), wrapped)
+            if blob_key is not None:
+                return _open_payload(parsed, blob_key)
     raise _failed(parsed, passphrase, recovery_key)
 
 
@@ -184,6 +202,21 @@ def _stanza(cursor: Cursor) -> Stanza:
     return Stanza(kind, cursor.take(held_size), cursor.take(WRAPPED_SIZE))
 
 
+def _exchanged(whose: bytes, public: bytes, blob_key: Locked) -> Stanza:
+    """The blob key for the holder of a recovery slot's key; `whose` is vault id and slot id."""
+    made = wrap_for(public, _binding(EXCHANGE, whose), blob_key)
+    return Stanza(EXCHANGE, whose + made[:PUBLIC_SIZE], made[PUBLIC_SIZE:])
+
+
+def _unexchanged(held: bytes, wrapped: bytes, recovery_key: Credential) -> Locked | None:
+    whose, ephemeral = held[:-PUBLIC_SIZE], held[-PUBLIC_SIZE:]
+    private = recovery_exchange_key(recovery_key, whose[:16], whose[16:])
+    try:
+        return unwrap_with(private, _binding(EXCHANGE, whose), ephemeral + wrapped)
+    finally:
+        private.wipe()
+
+
 def _is_dear(stanza: Stanza) -> bool:
     return stanza.kind == PASSPHRASE
 
@@ -217,7 +250,7 @@ def _failed(blob: Blob, passphrase: Credential | None, recovery_key: Credential 
     ways = list(_ways(kinds))
     if passphrase is not None and PASSPHRASE in kinds:
         what = "the transfer passphrase does not open the backup"
-    elif recovery_key is not None and RECOVERY in kinds:
+    elif recovery_key is not None and kinds & {RECOVERY, EXCHANGE}:
         what = "the recovery key does not open the backup"
     else:
         what = "the backup was made in another vault"
@@ -227,7 +260,7 @@ def _failed(blob: Blob, passphrase: Credential | None, recovery_key: Credential 
 def _ways(kinds: set[int]) -> Iterator[str]:
     if VAULT in kinds:
         yield "the vault it was made in"
-    if RECOVERY in kinds:
+    if kinds & {RECOVERY, EXCHANGE}:
         yield "a recovery key of that vault"
     if PASSPHRASE in kinds:
         yield "its transfer passphrase"

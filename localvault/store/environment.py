@@ -180,6 +180,10 @@ class Environment:
         """
         self.gate.move(self._follow)
 
+    def entries(self) -> int:
+        """Return how many entries the state committed last has."""
+        return int(self._engine.stat()["entries"])
+
     def forget_dead_readers(self) -> None:
         """Free what processes that were killed while reading still hold."""
         self._engine.reader_check()

@@ -117,6 +117,12 @@ class LmdbStore:
                 return work(txn)
         raise StoreBusy("other processes keep writing to the vault: nothing was written", hint="try again")
 
+    def still_open(self) -> Callable[[], bool]:
+        """Return what tells whether any transaction that is open now is still open; see `protocol.Store`."""
+        inside = self._used().gate.inside
+        now = set(inside)
+        return lambda: not now.isdisjoint(inside)
+
     def backup(self, target: Path) -> None:
         """Copy the state committed last to the new folder `target` while readers and writers go on.
 

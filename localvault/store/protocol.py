@@ -6,7 +6,7 @@ vault. LMDB is the embedded default; a distributed engine can hold the same seal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -56,6 +56,9 @@ class ReadTxn(Protocol):
     def count(self, table: int) -> int:
         """Return how many keys the table has, without reading them."""
 
+    def entries(self) -> int:
+        """Return about how many entries the store has, in no time: a long value may be several."""
+
 
 class WriteTxn(ReadTxn, Protocol):
     """The one write transaction there can be at a time; sees its own changes."""
@@ -73,6 +76,13 @@ class WriteTxn(ReadTxn, Protocol):
 
         Raises:
             BadParameter: as for `put`; what came before is set.
+            Damaged, StoreFull, StoreBusy: the transaction cannot go on, and nothing of it will be written.
+        """
+
+    def replace_many(self, table: int, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set many keys that are there to values as long as those they have; quicker than `put_many` for such.
+
+        Raises:
             Damaged, StoreFull, StoreBusy: the transaction cannot go on, and nothing of it will be written.
         """
 
@@ -118,6 +128,13 @@ class Store(Protocol):
         Raises:
             ReadOnlyVault, VaultClosed, VaultForked: no write is possible.
             StoreFull, StoreBusy: nothing was written.
+        """
+
+    def still_open(self) -> Callable[[], bool]:
+        """Return what tells whether any transaction this process has open now is still open: a snapshot from before.
+
+        Raises:
+            VaultClosed, VaultForked: the store cannot be used any more.
         """
 
     def close(self) -> None:

@@ -116,6 +116,10 @@ class LmdbReadTxn:
         """Return how many keys the table has."""
         return sum(1 for _ in self.scan(table, keys_only=True))
 
+    def entries(self) -> int:
+        """Return about how many entries the store has."""
+        return self._environment.entries()
+
     def _joined(self, key: bytes, first: bytes) -> bytes:
         """Return a long value, given its key and its first piece as they are on disk."""
         pieces = [first[:-CHECK_SIZE]]

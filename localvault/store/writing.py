@@ -6,7 +6,7 @@ kept as a list of plain changes and done again on a larger one; values of any le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from sys import byteorder
 from threading import get_ident
 from types import TracebackType
@@ -88,6 +88,25 @@ class LmdbWriteTxn(LmdbReadTxn):
                 note((place, stored))
             else:
                 put(table, key, value)
+
+    def replace_many(self, table: int, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set many keys to values as long as those they have; see `protocol.WriteTxn`."""
+        start = PREFIX[table]
+        stored = []
+        for key, value in entries:
+            if len(value) >= PIECE:
+                self.put(table, key, value)
+            else:
+                place = start + key
+                stored.append((place, value + crc32(place).to_bytes(CHECK_SIZE, byteorder)))
+        # What was as long was short as well, and has no pieces that would have to go.
+        self._changes += stored
+        try:
+            self._live().cursor().putmulti(stored, dupdata=False)
+        except lmdb.MapFullError:
+            self._grow()
+        except lmdb.Error as error:
+            raise self._fault(error) from error
 
     def _put_long(self, place: bytes, value: bytes) -> None:
         old = self._stored(place)
@@ -259,6 +278,12 @@ class GuardedWriteTxn(Guarded, LmdbWriteTxn):
         """Set many keys and values; see `protocol.WriteTxn`."""
         for key, value in entries:
             self.put(table, key, value)
+
+    def replace_many(self, table: int, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set many keys to values as long as those they have; see `protocol.WriteTxn`."""
+        for key, _value in entries:
+            self._guard.reach(PREFIX[table] + key)
+        super().replace_many(table, entries)
 
     def _store_new(self, place: bytes, value: bytes) -> bool:
         self._guard.reach(place)

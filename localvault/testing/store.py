@@ -221,6 +221,26 @@ class StoreConformance:
             with store.read() as reading:
                 _expect(reading.get(Table.OBJECTS, b"key"), None)
 
+    def test_replacing_many(self, store: Store) -> None:
+        """Values as long as those that are there take their place, short or in pieces, and nothing else changes."""
+        entries = [(b"%08d" % size, Chance(size).bytes(size)) for size in _SIZES]
+        store.transact(lambda txn: txn.put_many(Table.OBJECTS, entries))
+        _put(store, Table.OBJECTS, b"other", b"stays")
+        replaced = [(key, Chance(7 + len(value)).bytes(len(value))) for key, value in entries]
+        store.transact(lambda txn: txn.replace_many(Table.OBJECTS, replaced))
+        with store.read() as txn:
+            _expect(dict(txn.scan(Table.OBJECTS)), dict(replaced) | {b"other": b"stays"})
+            _expect(txn.entries() >= len(entries) + 1, True)
+
+    def test_what_is_still_open(self, store: Store) -> None:
+        """A transaction counts until it ends; one that was opened later does not."""
+        _expect(store.still_open()(), False)
+        with store.read():
+            still_open = store.still_open()
+            _expect(still_open(), True)
+        with store.read():
+            _expect(still_open(), False)
+
     def test_many_threads(self, store: Store) -> None:
         """Threads that count up together lose no step, and readers never see half of one."""
         rounds, threads = 25, 4

@@ -124,6 +124,7 @@ GIVEN = {
     "check": "",
     "backup": "copy",
     "compact": "copy",
+    "rotate-master-key": "",
     "slot list": "",
     "slot add passphrase": "--new-passphrase-file pass --kdf cheapest",
     "slot add keyfile": "new.key",

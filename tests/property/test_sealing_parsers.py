@@ -16,7 +16,7 @@ from localvault.native.memory import Locked
 from localvault.sealing import armour, credentials, slots, token
 from localvault.sealing.cursor import Cursor
 from localvault.sealing.header import Header, add_slot, new_header, unlock
-from localvault.sealing.master import MasterKey
+from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.record import RecordSealer
 from localvault.sealing.scopes import Epochs, Scopes
 from localvault.sealing.transfer import open_blob, parse, print_blob, seal_blob
@@ -126,7 +126,7 @@ def test_blobs(data: bytes, fitting: bool) -> None:
     data = with_checksum(data) if fitting else data
     try:
         assert print_blob(parse(data)) == data
-        open_blob(data, header=HEADER, master=MASTER, recovery_key=RECOVERY)
+        open_blob(data, header=HEADER, own=(MASTER.derive(TRANSFER),), recovery_key=RECOVERY)
     except LocalVaultError:
         assert data != BLOB
     else:

@@ -21,7 +21,7 @@ PAYLOAD = b"what an object is made of"
 def blobs(vault: Vault) -> SealedBlobs:
     """What the vault seals backups with, with the cheapest of passphrases."""
     parts = vault._parts
-    return SealedBlobs(parts.store, parts.master, allow_weak=True, kdf=CHEAPEST)
+    return SealedBlobs(parts.store, parts.masters, allow_weak=True, kdf=CHEAPEST)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_another_vault_opens_it_with_what_it_was_sealed_for(
 ) -> None:
     """The transfer passphrase or a recovery key of the vault it comes from: nothing else, and not its own."""
     recovery = vault.slots.add_recovery_key()
-    theirs = SealedBlobs(other._parts.store, other._parts.master, allow_weak=True)
+    theirs = SealedBlobs(other._parts.store, other._parts.masters, allow_weak=True)
     own_key = other.slots.add_recovery_key()
     blob = blobs.seal(PAYLOAD, "transfer")
     assert theirs.open(blob, "transfer", None) == PAYLOAD
@@ -70,7 +70,7 @@ def test_another_vault_opens_it_with_what_it_was_sealed_for(
 
 def test_a_blob_is_for_the_recovery_keys_there_were(vault: Vault, blobs: SealedBlobs, other: Vault) -> None:
     """One made later does not open it; one that was removed gets no new blobs but opens those it had."""
-    theirs = SealedBlobs(other._parts.store, other._parts.master, allow_weak=True)
+    theirs = SealedBlobs(other._parts.store, other._parts.masters, allow_weak=True)
     before = blobs.seal(PAYLOAD, None)
     recovery = vault.slots.add_recovery_key()
     during = blobs.seal(PAYLOAD, None)
@@ -107,14 +107,14 @@ def test_a_passphrase_that_cannot_be_is_refused(blobs: SealedBlobs, passphrase: 
 def test_a_weak_transfer_passphrase_needs_asking_for(vault: Vault, other: Vault) -> None:
     """Where the vault was opened without `allow_weak`, none is sealed and none tried."""
     parts, strict = vault._parts, other._parts
-    weak = SealedBlobs(parts.store, parts.master, allow_weak=True, kdf=CHEAPEST).seal(PAYLOAD, "transfer")
+    weak = SealedBlobs(parts.store, parts.masters, allow_weak=True, kdf=CHEAPEST).seal(PAYLOAD, "transfer")
     with pytest.raises(BadParameter):
-        SealedBlobs(parts.store, parts.master, allow_weak=False, kdf=CHEAPEST).seal(PAYLOAD, "transfer")
+        SealedBlobs(parts.store, parts.masters, allow_weak=False, kdf=CHEAPEST).seal(PAYLOAD, "transfer")
     with pytest.raises(BadParameter):
-        SealedBlobs(strict.store, strict.master, allow_weak=False).open(weak, "transfer", None)
-    good = SealedBlobs(parts.store, parts.master, allow_weak=False, kdf=OWASP_MINIMUM)
+        SealedBlobs(strict.store, strict.masters, allow_weak=False).open(weak, "transfer", None)
+    good = SealedBlobs(parts.store, parts.masters, allow_weak=False, kdf=OWASP_MINIMUM)
     assert (
-        SealedBlobs(strict.store, strict.master, allow_weak=False).open(
+        SealedBlobs(strict.store, strict.masters, allow_weak=False).open(
             good.seal(PAYLOAD, "transfer"), "transfer", None
         )
         == PAYLOAD

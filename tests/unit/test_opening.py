@@ -67,7 +67,7 @@ def cut(size: int) -> Callable[[Path], None]:
 
 def newer(folder: Path) -> None:
     """Write a format number no localvault has."""
-    alter_header(folder, lambda header: header.__setitem__(slice(8, 10), b"\0\x02"))
+    alter_header(folder, lambda header: header.__setitem__(slice(8, 10), b"\0\x03"))
 
 
 HARM: dict[str, tuple[Callable[[Path], object], type[LocalVaultError]]] = {

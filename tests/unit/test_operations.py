@@ -332,6 +332,10 @@ CASES: dict[str, Case] = {
     "vault.check": Case(lambda w: w.vault.check(), [Told("VaultCheck", "/", None, 17)]),
     "vault.backup": Case(lambda w: w.vault.backup(w.folder / "copy"), [Told("VaultBackup", "/")]),
     "vault.compact": Case(lambda w: w.vault.compact(w.folder / "copy"), [Told("VaultCompact", "/")]),
+    "vault.rotate_master_key": Case(
+        lambda w: w.vault.rotate_master_key(),
+        [Told("MasterKeyRotate", "/"), Told("MasterKeyRotate", "/", None, 30), Told("MasterKeyRotate", "/")],
+    ),
 }
 # What asks nothing of the vault: where it is, which rooms it has, how it ends. A batch is made of other operations.
 # What a data key does with data is no operation of the vault's: its making was (see test_datakey.py).

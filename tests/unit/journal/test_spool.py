@@ -348,7 +348,7 @@ def test_a_closed_spool_takes_nothing(folder: Path) -> None:
     with pytest.raises(VaultClosed):
         spool.append(fields(2))
     with pytest.raises(VaultClosed):
-        spool.keys.root.view()
+        spool.keys.key(bytes(16))
     spool.close()
     assert found(folder) == [("1@test", [fields(1)])]
 

@@ -27,7 +27,7 @@ from localvault.native.memory import Locked
 from localvault.sealing import credentials, token
 from localvault.sealing.header import Header, unlock
 from localvault.sealing.keyfile import read_keyfile
-from localvault.sealing.master import INDEX, MasterKey, NameIndex
+from localvault.sealing.master import INDEX, TRANSFER, MasterKey, NameIndex
 from localvault.sealing.record import digest
 from localvault.sealing.scopes import Epochs, Scopes
 from localvault.sealing.transfer import open_blob
@@ -212,7 +212,7 @@ def test_localvault_opens_what_it_wrote_then(tmp_path: Path) -> None:
         assert unlock(header, credential).key.equals(MASTER)
     master = MasterKey(Locked.of(MASTER))
     assert [slot.label for slot in header.describe(master)] == VECTORS["labels"]
-    assert open_blob(BLOB, header=header, master=master) == PAYLOAD
+    assert open_blob(BLOB, header=header, own=(master.derive(TRANSFER),)) == PAYLOAD
     assert open_blob(BLOB, recovery_key=recovery) == PAYLOAD
     transfer = credentials.passphrase(VECTORS["backup"]["transfer_passphrase"])
     assert open_blob(BLOB, passphrase=transfer) == PAYLOAD

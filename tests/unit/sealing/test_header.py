@@ -20,10 +20,21 @@ from localvault.errors import (
     VaultError,
 )
 from localvault.native.memory import Locked
-from localvault.sealing import credentials
+from localvault.sealing import credentials, slots
 from localvault.sealing import header as module
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import Header, add_slot, change_passphrase, new_header, remove_slot, unlock
+from localvault.sealing.header import (
+    Header,
+    add_slot,
+    change_passphrase,
+    finished,
+    new_header,
+    remove_slot,
+    rotated,
+    unlock,
+    unlock_again,
+    unlock_through,
+)
 from localvault.sealing.master import MasterKey
 from localvault.sealing.profiles import OWASP_MINIMUM
 from localvault.sealing.slots import Slot
@@ -97,7 +108,7 @@ def test_what_is_stored_prints_back() -> None:
 def test_the_layout_is_the_formats() -> None:
     """Magic, format, vault id, number of slots, MAC and checksum where format.md section 1 has them."""
     data = FULL.encode()
-    assert data[:27] == b"lvheader" + b"\0\x01" + VAULT_ID + b"\x03"
+    assert data[:35] == b"lvheader" + b"\0\x02" + VAULT_ID + bytes(8) + b"\x03"
     assert data[-64:-32] == FULL.mac
     assert data[-32:] == hashlib.sha256(data[:-32]).digest()
 
@@ -198,17 +209,20 @@ def altered(at: int, value: bytes) -> bytes:
     ("data", "error"),
     [
         (altered(0, b"lvbackup"), NotAVault),
-        (altered(8, b"\0\x02"), NewerFormat),
+        (altered(8, b"\0\x03"), NewerFormat),
+        (altered(8, b"\0\x01"), Damaged),
         (altered(8, b"\0\0"), Damaged),
-        (altered(26, b"\0"), Damaged),
-        (altered(26, b"\x02"), Damaged),
-        (altered(26, b"\x04"), Damaged),
-        (altered(26, b"\x41"), Damaged),
+        (altered(26, bytes(3) + b"\x02"), Damaged),
+        (altered(30, bytes(3) + b"\x01"), Damaged),
+        (altered(34, b"\0"), Damaged),
+        (altered(34, b"\x02"), Damaged),
+        (altered(34, b"\x04"), Damaged),
+        (altered(34, b"\x41"), Damaged),
         (with_checksum(bytes(32)), Damaged),
     ],
 )
 def test_what_cannot_be_read_says_why(data: bytes, error: type[VaultError]) -> None:
-    """Another magic, a later format, a number of slots that cannot be."""
+    """Another magic, a later format, generations or a number of slots that cannot be."""
     with pytest.raises(error):
         Header.decode(data)
 
@@ -237,7 +251,7 @@ def test_the_last_slot_stays() -> None:
     with pytest.raises(Conflict):
         remove_slot(header, MASTER, header.slots[0].id)
     later = header.slots[0]._replace(kind=9, id=b"l" * 16)
-    mixed = module._signed(MASTER, VAULT_ID, (*header.slots, later))
+    mixed = Header(VAULT_ID, (), b"").signed(MASTER, (*header.slots, later))
     with pytest.raises(Conflict):
         remove_slot(mixed, MASTER, header.slots[0].id)
     assert remove_slot(mixed, MASTER, later.id) == header
@@ -252,7 +266,7 @@ def test_an_unknown_slot_is_not_removed() -> None:
 def test_there_is_room_for_64_slots() -> None:
     """And no more."""
     slots = tuple(FULL.slots[1]._replace(id=bytes([n]) * 16) for n in range(64))
-    header = module._signed(MASTER, VAULT_ID, slots)
+    header = Header(VAULT_ID, (), b"").signed(MASTER, slots)
     assert Header.decode(header.encode()) == header
     with pytest.raises(BadParameter, match="64"):
         add_slot(header, MASTER, KEYFILE)
@@ -318,8 +332,118 @@ SLOTS = st.builds(
 @given(st.lists(SLOTS, max_size=8))
 def test_slots_of_later_kinds_are_kept_byte_for_byte(later: list[Slot]) -> None:
     """An older localvault adds and removes slots without losing them."""
-    header = module._signed(MASTER, VAULT_ID, (FULL.slots[2], *later))
+    header = Header(VAULT_ID, (), b"").signed(MASTER, (FULL.slots[2], *later))
     read = Header.decode(header.encode())
     assert read == header
     assert opens(read, RECOVERY)
     assert add_slot(read, MASTER, KEYFILE).slots[:-1] == header.slots
+
+
+NEW = MasterKey(Locked.of(b"n" * 32))
+
+
+def rotated_by(credential: Credential, header: Header = FULL, old: MasterKey = MASTER) -> Header:
+    """The header after a rotation by somebody who came in with this credential."""
+    unlocked = unlock_through(header, credential, allow_weak=True)
+    return rotated(header, old, NEW, unlocked.slot_id, unlocked.exchange)
+
+
+@pytest.mark.parametrize("by", [PASSPHRASE, KEYFILE, RECOVERY])
+@pytest.mark.parametrize("credential", [PASSPHRASE, KEYFILE, RECOVERY])
+def test_every_slot_opens_to_the_new_master_key(by: Credential, credential: Credential) -> None:
+    """With its own secret, whoever rotated; ids, labels and parameters stay."""
+    header = Header.decode(rotated_by(by).encode())
+    assert (header.generation, header.oldest, header.unfinished) == (1, 0, True)
+    assert unlock(header, credential, allow_weak=True).key.equals(NEW.key)
+    assert header.describe(NEW) == FULL.describe(MASTER)
+    done = finished(header, NEW)
+    assert (done.generation, done.oldest, done.unfinished) == (1, 1, False)
+    assert unlock(Header.decode(done.encode()), credential, allow_weak=True).key.equals(NEW.key)
+
+
+def test_the_old_master_key_gives_nothing_of_the_new_header() -> None:
+    """It authenticates neither header nor attributes; nor does any secret of the old header's slots but their own."""
+    header = rotated_by(PASSPHRASE)
+    with pytest.raises(Tampered):
+        header.authenticate(MASTER)
+    for old, slot in zip(FULL.slots, header.slots, strict=True):
+        with pytest.raises(Tampered):
+            slots.attributes_of(slot, VAULT_ID, MASTER)
+        kept = slots.attributes_of(old, VAULT_ID, MASTER)
+        assert kept.public is not None
+        for guess in (kept.transfer, MASTER.key, Locked.of(kept.public), NEW.derive("slots")):
+            if len(guess) == 32:
+                assert slots.open_with(slot, VAULT_ID, guess, 1) is None
+                assert slots.open_exchanged(slot, VAULT_ID, guess, 1) is None
+
+
+def test_an_open_process_follows_two_rotations_by_its_slot() -> None:
+    """The private key of its slot opens the header of either, and none whose slot has another secret."""
+    unlocked = unlock_through(FULL, PASSPHRASE, allow_weak=True)
+    first = finished(rotated_by(KEYFILE), NEW)
+    second = rotated_by(RECOVERY, first, NEW)
+    for header in (first, second):
+        assert unlock_again(header, unlocked.slot_id, unlocked.exchange).key.equals(NEW.key)
+    changed = change_passphrase(first, NEW, PASSPHRASE, credentials.passphrase("other"), **WEAK)
+    removed = remove_slot(first, NEW, unlocked.slot_id)
+    for header in (changed, removed):
+        with pytest.raises(UnlockFailed, match="new master key"):
+            unlock_again(header, unlocked.slot_id, unlocked.exchange)
+
+
+def test_a_body_of_one_generation_does_not_open_in_another() -> None:
+    """Whoever could sign headers could not mix slots of two rotations either."""
+    header = rotated_by(PASSPHRASE)
+    assert slots.open_slot(header.slots[1], VAULT_ID, KEYFILE, allow_weak=True, generation=2) is None
+
+
+def test_a_rotation_is_finished_before_the_next() -> None:
+    """There is one former master key at a time."""
+    with pytest.raises(Conflict, match="unfinished"):
+        rotated_by(PASSPHRASE, rotated_by(PASSPHRASE), NEW)
+
+
+def as_format_1(header: Header) -> Header:
+    """The header as an earlier localvault wrote it: no generation, and slots without public keys."""
+    old_slots = []
+    for slot in header.slots:
+        kept = slots.attributes_of(slot, VAULT_ID, MASTER)._replace(public=None)
+        old_slots.append(slot._replace(attributes=slots._seal_attributes(VAULT_ID, MASTER, slot, kept)))
+    header = header._replace(slots=tuple(old_slots), written_as=1)
+    return header._replace(mac=module._mac(MASTER, header))
+
+
+def test_a_header_of_format_1_reads_and_prints_back() -> None:
+    """Byte for byte, until a slot changes, which makes it format 2."""
+    header = as_format_1(FULL)
+    data = header.encode()
+    assert data[8:10] == b"\0\x01"
+    assert Header.decode(data) == header
+    assert Header.decode(data).encode() == data
+    assert opens(Header.decode(data), RECOVERY)
+    removed = remove_slot(Header.decode(data), MASTER, header.slots[1].id)
+    assert removed.encode()[8:10] == b"\0\x02"
+    assert opens(Header.decode(removed.encode()), PASSPHRASE)
+
+
+def test_slots_of_format_1_are_named_where_they_keep_the_master_key_from_changing() -> None:
+    """All but the one whose secret is at hand; a changed passphrase has a public key."""
+    header = as_format_1(FULL)
+    with pytest.raises(Conflict) as failed:
+        rotated_by(PASSPHRASE, header)
+    assert [slot.id.hex() in str(failed.value) for slot in header.slots] == [False, True, True]
+    assert "machine" in str(failed.value)
+    alone = remove_slot(remove_slot(header, MASTER, header.slots[1].id), MASTER, header.slots[2].id)
+    assert unlock(rotated_by(PASSPHRASE, alone), PASSPHRASE, allow_weak=True).key.equals(NEW.key)
+    changed = change_passphrase(alone, MASTER, PASSPHRASE, credentials.passphrase("other"), **WEAK)
+    added = add_slot(changed, MASTER, KEYFILE)
+    assert unlock(rotated_by(KEYFILE, added), credentials.passphrase("other"), allow_weak=True).key.equals(
+        NEW.key
+    )
+
+
+def test_a_slot_of_a_later_kind_keeps_the_master_key_from_changing() -> None:
+    """It would be left holding the old one."""
+    header = FULL.signed(MASTER, (*FULL.slots, Slot(200, b"i" * 16, b"body", b"attributes")))
+    with pytest.raises(Conflict, match="unknown"):
+        rotated_by(PASSPHRASE, header)

@@ -230,3 +230,94 @@ def test_a_forked_child_opens_nothing() -> None:
     assert in_child(lambda: sealer.open(TABLE, KEY, record)) == VaultForked.__name__
     assert in_child(lambda: shared.sealer("/keys")) == VaultForked.__name__
     assert sealer.open(TABLE, KEY, record) == b"x"
+
+
+NEW = MasterKey(Locked.of(b"n" * 32))
+
+
+def test_sealers_in_use_go_on_to_a_new_master_key() -> None:
+    """The very same objects seal below it and open both, old records until they are given up."""
+    shared = scopes()
+    sealers = {path: shared.sealer(path) for path in ("/", "/secrets", "/journal")}
+    old = {path: sealer.seal(TABLE, KEY, b"old") for path, sealer in sealers.items()}
+    opener = sealers["/secrets"].opener(TABLE)
+    shared.adopt(1, NEW)
+    fresh = Scopes(NEW, VAULT_ID, generation=1)
+    for path, sealer in sealers.items():
+        assert shared.sealer(path) is sealer
+        assert sealer.epoch == 1
+        assert sealer.open(TABLE, KEY, old[path]) == b"old"
+        assert sealer.open_locked(TABLE, KEY, old[path]).equals(b"old")
+        for record in (sealer.seal(TABLE, KEY, b"new"), sealer.batch().seal(TABLE, KEY, b"new")):
+            assert fresh.sealer(path).open(TABLE, KEY, record) == b"new"
+            assert sealer.open(TABLE, KEY, record) == b"new"
+    assert opener(KEY, old["/secrets"]) == b"old"
+    assert opener(KEY, sealers["/secrets"].seal(TABLE, KEY, b"new")) == b"new"
+    shared.forget_before(1, lambda: False)
+    for path, sealer in sealers.items():
+        with pytest.raises(Tampered):
+            sealer.open(TABLE, KEY, old[path])
+
+
+def test_what_a_snapshot_still_sees_stays_readable() -> None:
+    """Until the transactions from before have ended, and no longer."""
+    shared, reading = scopes(), [True]
+    sealer = shared.sealer("/secrets")
+    record = sealer.seal(TABLE, KEY, b"old")
+    shared.adopt(1, NEW)
+    shared.forget_before(1, lambda: reading[0])
+    assert sealer.open(TABLE, KEY, record) == b"old"
+    reading[0] = False
+    with pytest.raises(Tampered):
+        sealer.open(TABLE, KEY, record)
+
+
+def test_a_record_of_a_newer_master_key_makes_it_look_for_one() -> None:
+    """And opens if there is one; else it is refused as any other."""
+    shared = scopes()
+    sealer = shared.sealer("/secrets")
+    record = Scopes(NEW, VAULT_ID, generation=1).sealer("/secrets").seal(TABLE, KEY, b"new")
+    looked: list[int] = []
+    shared.watch = lambda: looked.append(1)
+    with pytest.raises(Tampered):
+        sealer.open(TABLE, KEY, record)
+    shared.watch = lambda: shared.adopt(1, NEW)
+    assert sealer.open(TABLE, KEY, record) == b"new"
+    assert looked == [1]
+
+
+def test_an_object_of_its_own_follows_too() -> None:
+    """Its key is derived below the new master key; the old record is read with the old one."""
+    shared = scopes()
+    collection = shared.sealer("/secrets")
+    old = shared.object_sealer("/secrets", NAME_ID).seal(TABLE, KEY, b"old")
+    shared.adopt(1, NEW)
+    new = shared.object_sealer("/secrets", NAME_ID).seal(TABLE, KEY, b"new")
+    assert (collection.open(TABLE, KEY, old), collection.open(TABLE, KEY, new)) == (b"old", b"new")
+
+
+def test_threads_that_read_and_write_notice_nothing_of_a_new_master_key() -> None:
+    """Each record opens, whichever moment the keys change at."""
+    shared = scopes()
+    sealer, wrong = shared.sealer("/secrets"), []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            record = sealer.seal(TABLE, KEY, b"x")
+            other = sealer.batch().seal(TABLE, KEY, b"y")
+            try:
+                if (sealer.open(TABLE, KEY, record), sealer.open(TABLE, KEY, other)) != (b"x", b"y"):
+                    wrong.append("another plaintext")
+            except Exception as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for generation in range(1, 60):
+        shared.adopt(generation, MasterKey.generate())
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

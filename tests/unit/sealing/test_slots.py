@@ -32,7 +32,7 @@ def by_kind(kind: str) -> Credential:
 
 def slot_for(credential: Credential, label: str | None = None, kdf: KdfProfile = CHEAPEST) -> Slot:
     """A slot of the tests' vault."""
-    return make(VAULT_ID, MASTER, credential, kdf=kdf, label=label, allow_weak=True)
+    return make(VAULT_ID, MASTER, credential, kdf=kdf, label=label, allow_weak=True)[0]
 
 
 def opened(slot: Slot, credential: Credential, vault_id: bytes = VAULT_ID) -> MasterKey | None:
@@ -158,10 +158,10 @@ def test_attributes_belong_to_their_slot() -> None:
 def test_a_recovery_slot_keeps_a_transfer_key_that_is_not_the_recovery_key() -> None:
     """The vault finds the same key as the holder of the recovery key."""
     credential = by_kind("recovery")
-    kept = slots.transfer_key(slot_for(credential, "label"), VAULT_ID, MASTER)
+    kept = slots.attributes_of(slot_for(credential, "label"), VAULT_ID, MASTER).transfer
     assert kept.equals(slots.recovery_transfer_key(credential))
     assert not kept.equals(credential.secret)
-    assert len(slots.transfer_key(slot_for(by_kind("keyfile")), VAULT_ID, MASTER)) == 0
+    assert len(slots.attributes_of(slot_for(by_kind("keyfile")), VAULT_ID, MASTER).transfer) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,17 +13,18 @@ from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import credentials, slots, transfer
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import Header, add_slot, new_header, remove_slot
+from localvault.sealing.header import Header, add_slot, new_header, remove_slot, rotated, unlock_through
 from localvault.sealing.hkdf import expand
-from localvault.sealing.master import MasterKey
+from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.transfer import open_blob, parse, print_blob, seal_blob
-from localvault.sealing.wrap import wrap
+from localvault.sealing.wrap import unwrap, wrap
 from localvault.testing.profiles import CHEAPEST
 
 MASTER = MasterKey(Locked.of(b"m" * 32))
 RECOVERY, SECOND = credentials.new_recovery_key()[0], credentials.new_recovery_key()[0]
 PASSPHRASE = credentials.passphrase("transfer")
 KEYFILE = credentials.keyfile_secret(Locked.random(32))
+OWN = (MASTER.derive(TRANSFER),)
 PAYLOAD = b"one object"
 
 
@@ -60,7 +61,7 @@ def altered(blob: bytes, at: int, value: bytes) -> bytes:
 def test_every_way_opens_to_the_same(payload: bytes) -> None:
     """The vault itself, either recovery key, the passphrase."""
     blob = sealed(payload)
-    assert open_blob(blob, header=HEADER, master=MASTER) == payload
+    assert open_blob(blob, header=HEADER, own=OWN) == payload
     assert open_blob(blob, recovery_key=RECOVERY) == payload
     assert open_blob(blob, recovery_key=SECOND) == payload
     assert open_blob(blob, passphrase=PASSPHRASE, allow_weak=True) == payload
@@ -69,7 +70,10 @@ def test_every_way_opens_to_the_same(payload: bytes) -> None:
 def test_another_vault_opens_it_with_the_recovery_key() -> None:
     """Although its own master key does not fit."""
     other = new_header(b"w" * 16, MasterKey.generate(), KEYFILE)
-    assert open_blob(BLOB, header=other, master=MasterKey.generate(), recovery_key=RECOVERY) == PAYLOAD
+    assert (
+        open_blob(BLOB, header=other, own=(MasterKey.generate().derive(TRANSFER),), recovery_key=RECOVERY)
+        == PAYLOAD
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,8 @@ def test_another_vault_opens_it_with_the_recovery_key() -> None:
         ({}, "another vault"),
         ({"passphrase": credentials.passphrase("wrong")}, "passphrase"),
         ({"recovery_key": credentials.new_recovery_key()[0]}, "recovery key"),
-        ({"header": HEADER, "master": MasterKey.generate()}, "another vault"),
-        ({"header": HEADER._replace(vault_id=b"w" * 16), "master": MASTER}, "another vault"),
+        ({"header": HEADER, "own": (MasterKey.generate().derive(TRANSFER),)}, "another vault"),
+        ({"header": HEADER._replace(vault_id=b"w" * 16), "own": OWN}, "another vault"),
         (
             {
                 "passphrase": PASSPHRASE,
@@ -120,14 +124,14 @@ def test_every_flipped_bit_is_found() -> None:
         flipped = bytearray(BLOB)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(BadParameter if bit < 64 else Damaged):
-            open_blob(bytes(flipped), header=HEADER, master=MASTER)
+            open_blob(bytes(flipped), header=HEADER, own=OWN)
 
 
 def test_no_altered_bit_opens() -> None:
     """With a checksum that fits, by any way but the passphrase (whose parameters could be costly to try)."""
     for bit in range(64, (len(BLOB) - 32) * 8):
         blob = altered(BLOB, bit // 8, bytes([BLOB[bit // 8] ^ 1 << bit % 8]))
-        for ways in ({"header": HEADER, "master": MASTER}, {"recovery_key": SECOND}):
+        for ways in ({"header": HEADER, "own": OWN}, {"recovery_key": SECOND}):
             with pytest.raises(LocalVaultError):
                 open_blob(blob, **ways)
 
@@ -144,9 +148,9 @@ def test_stanzas_cannot_be_taken_out_or_carried_over() -> None:
     parsed, other = parse(BLOB), parse(sealed(b"another"))
     for stanzas in (parsed.stanzas[:1], parsed.stanzas[::-1], (*parsed.stanzas, *other.stanzas[:1])):
         with pytest.raises(Tampered):
-            open_blob(print_blob(parsed._replace(stanzas=stanzas)), header=HEADER, master=MASTER)
+            open_blob(print_blob(parsed._replace(stanzas=stanzas)), header=HEADER, own=OWN)
     with pytest.raises(Tampered):
-        open_blob(print_blob(parsed._replace(stanzas=other.stanzas)), header=HEADER, master=MASTER)
+        open_blob(print_blob(parsed._replace(stanzas=other.stanzas)), header=HEADER, own=OWN)
 
 
 def test_another_payload_of_the_vault_does_not_fit() -> None:
@@ -154,7 +158,7 @@ def test_another_payload_of_the_vault_does_not_fit() -> None:
     parsed, other = parse(BLOB), parse(sealed(b"another"))
     for parts in ({"sealed": other.sealed, "nonce": other.nonce}, {"commitment": other.commitment}):
         with pytest.raises(Tampered):
-            open_blob(print_blob(parsed._replace(**parts)), header=HEADER, master=MASTER)
+            open_blob(print_blob(parsed._replace(**parts)), header=HEADER, own=OWN)
 
 
 def test_a_blob_key_must_be_the_one_committed_to() -> None:
@@ -216,7 +220,7 @@ def test_a_stanza_of_a_later_kind_is_passed_over() -> None:
     later = parsed._replace(stanzas=(transfer.Stanza(9, b"??", bytes(104)), *parsed.stanzas))
     assert parse(print_blob(later)).stanzas == later.stanzas
     with pytest.raises(Tampered):
-        open_blob(print_blob(later), header=HEADER, master=MASTER)
+        open_blob(print_blob(later), header=HEADER, own=OWN)
 
 
 def test_one_passphrase_is_all_a_blob_can_ask_for() -> None:
@@ -257,4 +261,23 @@ def test_junk_gives_our_errors(junk: bytes) -> None:
             continue
         assert print_blob(parsed) == blob
         with pytest.raises(LocalVaultError):
-            open_blob(blob, header=HEADER, master=MASTER, recovery_key=RECOVERY)
+            open_blob(blob, header=HEADER, own=OWN, recovery_key=RECOVERY)
+
+
+def test_after_a_rotation_the_old_master_key_opens_no_new_backup() -> None:
+    """The recovery key opens those made before and after, and so does the vault; the old master key only the former."""
+    unlocked = unlock_through(HEADER, RECOVERY)
+    new = MasterKey.generate()
+    header = rotated(HEADER, MASTER, new, unlocked.slot_id, unlocked.exchange)
+    blob = seal_blob(PAYLOAD, header=header, master=new)
+    assert open_blob(blob, recovery_key=RECOVERY) == PAYLOAD
+    assert open_blob(BLOB, recovery_key=RECOVERY) == PAYLOAD
+    own = (new.derive(TRANSFER), *OWN)
+    assert open_blob(blob, header=header, own=own) == open_blob(BLOB, header=header, own=own) == PAYLOAD
+    with pytest.raises(UnlockFailed):
+        open_blob(blob, header=header, own=OWN)
+    kept = next(slot for slot in HEADER.slots if slot.kind == credentials.RECOVERY)
+    transfer = slots.attributes_of(kept, HEADER.vault_id, MASTER).transfer
+    for stanza in parse(blob).stanzas:
+        assert stanza.kind != 3
+        assert unwrap(transfer, b"lvblob1" + bytes([stanza.kind]) + stanza.held, stanza.wrapped) is None

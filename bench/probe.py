@@ -1,8 +1,9 @@
-"""One measurement in a process of its own: `python bench/probe.py open|list PATH KEYFILE [PAGE]`, prints JSON.
+"""One measurement in a process of its own: `python bench/probe.py open|list|rotate PATH KEYFILE [PAGE]`, prints JSON.
 
 Relies on the public face of localvault. `open` times opening in a process that never opened a vault; the imports are
-done before, because starting up is a figure of its own. `list` lists every name and watches this process's own memory:
-only anonymous pages (`RssAnon` on Linux), because pages of the data file that are in memory are the system's cache.
+done before, because starting up is a figure of its own. `list` lists every name, `rotate` gives the vault a new master
+key, and both watch this process's own memory: only anonymous pages (`RssAnon` on Linux), because pages of the data file
+that are in memory are the system's cache.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -21,8 +23,7 @@ _STATUS = Path("/proc/self/status")
 def main() -> None:
     """Run the measurement that the command line names."""
     verb, path, keyfile, *rest = sys.argv[1:]
-    result = _open(path, keyfile) if verb == "open" else _list(path, keyfile, int(rest[0]))
-    print(json.dumps(result))
+    print(json.dumps(_VERBS[verb](path, keyfile, *map(int, rest))))
 
 
 def _open(path: str, keyfile: str) -> dict[str, float]:
@@ -45,6 +46,23 @@ def _list(path: str, keyfile: str, page_size: int) -> dict[str, float]:
             peak = max(peak, own_memory())
         seconds = perf_counter() - started
     return {"seconds": seconds, "names": names, "bytes": peak - before}
+
+
+def _rotate(path: str, keyfile: str) -> dict[str, float]:
+    peak = 0
+
+    def look(done: int, total: int) -> None:
+        nonlocal peak
+        peak = max(peak, own_memory())
+
+    with localvault.open(path, keyfile=keyfile) as vault:
+        started = perf_counter()
+        rotation = vault.rotate_master_key(progress=look)
+        seconds = perf_counter() - started
+    return {"seconds": seconds, "records": rotation.records, "bytes": peak}
+
+
+_VERBS: dict[str, Callable[..., dict[str, float]]] = {"open": _open, "list": _list, "rotate": _rotate}
 
 
 def own_memory() -> int:

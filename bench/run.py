@@ -20,7 +20,7 @@ sys.path[0] = str(
 
 from bench import gate, machine, report, singles  # noqa: E402
 from bench.figures import Figure  # noqa: E402
-from bench.measures import native, parquet, reads, size, start, throughput, writes  # noqa: E402
+from bench.measures import lifecycle, native, parquet, reads, size, start, throughput, writes  # noqa: E402
 from bench.setting import Setting  # noqa: E402
 
 MANY, MANY_QUICK = 1_000_000, 100_000
@@ -31,6 +31,7 @@ MEASURES: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "writes": writes.measure,
     "reads": reads.measure,
     "size": size.measure,
+    "lifecycle": lifecycle.measure,
     "native": native.measure,
     "parquet": parquet.measure,
 }

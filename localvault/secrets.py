@@ -120,6 +120,8 @@ class Secrets(GeneratingVerbs):
         *,
         content_type: str | None = None,
         tags: Mapping[str, str] | None = None,
+        not_before: datetime | None = None,
+        expires_on: datetime | None = None,
     ) -> list[SecretProperties]:
         """Set many secrets in one transaction with one sync and one event: all of them, or none.
 
@@ -127,6 +129,8 @@ class Secrets(GeneratingVerbs):
             values: names and values, as a mapping or pairs; a name given twice gets two versions.
             content_type: for all of them, as in `set`.
             tags: for all of them, as in `set`.
+            not_before: for all of them, as in `set`.
+            expires_on: for all of them, as in `set`.
 
         Returns:
             The new versions' properties, in the order given.
@@ -135,7 +139,13 @@ class Secrets(GeneratingVerbs):
             BadParameter, ObjectIsDeletedButRecoverable, StoreFull: nothing was changed.
         """
         pairs = list(values.items() if isinstance(values, Mapping) else values)
-        return self._ground.door.write(SECRET_SET, "/secrets", self._set_many, pairs, content_type, tags)
+        settable = {
+            "content_type": content_type,
+            "tags": tags,
+            "not_before": not_before,
+            "expires_on": expires_on,
+        }
+        return self._ground.door.write(SECRET_SET, "/secrets", self._set_many, pairs, settable)
 
     def get(self, name: str, version: str | None = None) -> Secret:
         """Return a secret with its value, the current version unless `version` (32 hex digits) says otherwise.
@@ -271,17 +281,16 @@ class Secrets(GeneratingVerbs):
         call: Call,
         mutation: Mutation,
         pairs: list[tuple[str, Value]],
-        content_type: str | None,
-        tags: Mapping[str, str] | None,
+        settable: dict[str, Any],
     ) -> list[SecretProperties]:
         settings = self._ground.settings(mutation)
         attributes = attr.new(
             call.now,
             enabled=True,
-            not_before=None,
-            expires_on=None,
-            content_type=content_type,
-            tags=tags,
+            not_before=from_datetime(settable["not_before"], "not_before"),
+            expires_on=from_datetime(settable["expires_on"], "expires_on"),
+            content_type=settable["content_type"],
+            tags=settable["tags"],
             max_tags=settings.max_tags,
             tag_length=self._kind.tag_length,
         )

@@ -70,14 +70,33 @@ def add_versions(
         if expires or (old is not None and (old.settings or old.attributes[EXPIRES_ON] is not None)):
             rescheduled.append((key, old, name, version_id))
         added.append((name, version_id))
-    for key, old, name, version_id in rescheduled:
-        settings = None if old is None else old.settings
-        objects.reschedule(mutation, key, old, Head(name, version_id, attributes, None, None, None, settings))
+    _reschedule(mutation, objects, rescheduled, attributes)
     if objects.ground.notices.subscribed:
         for name, version_id in added:
             head = Head(name, version_id, attributes, None)
             note(call, objects.ground, objects.kind, "NewVersionCreated", head)
     return added
+
+
+def _reschedule(
+    mutation: Mutation,
+    objects: Objects,
+    heads: Sequence[tuple[bytes, Head | None, str, bytes]],
+    attributes: Attributes,
+) -> None:
+    """Enter what falls due of objects: of new ones together, of others in the place of what they had."""
+    agenda = objects.ground.agenda
+    entered: dict[bytes, Due] = {}
+    changed = []
+    for key, old, name, version_id in heads:
+        head = Head(name, version_id, attributes, None, None, None, None if old is None else old.settings)
+        if old is None:
+            entered.update((agenda.key(due), due) for due in schedule(key, head))
+        else:
+            changed.append((key, old, head))
+    agenda.add_many(mutation, entered)
+    for key, old, head in changed:
+        objects.reschedule(mutation, key, old, head)
 
 
 class Turn(NamedTuple):

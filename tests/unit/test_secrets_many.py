@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from localvault import BadParameter, LocalVaultError, ObjectIsDeletedButRecoverable, Vault
+from localvault.testing.clock import FixedClock
 from tests.support.refusals import events, refused, size
 
 
@@ -73,3 +75,18 @@ def test_set_many_sets_all_or_nothing(
     for order in (pairs, pairs[::-1]):
         with refused(vault, error, "SecretSet", target="/secrets"):
             vault.secrets.set_many(order, **more)
+
+
+def test_many_secrets_expire_together(vault: Vault, clock: FixedClock) -> None:
+    """Each is on the agenda as if it had been set by itself, also one that is named twice or replaces another."""
+    expires_on = clock.now + timedelta(days=100)
+    vault.secrets.set("old", "1", expires_on=clock.now + timedelta(days=50))
+    vault.secrets.set_many([("a", "1"), ("b", "1"), ("b", "2"), ("old", "2")], expires_on=expires_on)
+    upcoming = [(entry.action, entry.target, entry.due_on) for entry in vault.agenda.upcoming()]
+    assert sorted(upcoming) == sorted(
+        (action, f"/secrets/{name}", due_on)
+        for name in ("a", "b", "old")
+        for action, due_on in (("near-expiry", expires_on - timedelta(days=30)), ("expired", expires_on))
+    )
+    assert {p.expires_on for p in vault.secrets.list()} == {expires_on}
+    assert vault.check() == []

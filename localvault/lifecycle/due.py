@@ -27,7 +27,8 @@ from localvault.operations import AGENDA_LIST, AGENDA_WATCH
 from localvault.records import OBJECTS, Records
 from localvault.store.turn import Turn
 
-_AT_ONCE = 256  # due things done in one transaction: a sync is shared, and other writers do not wait long
+# Due things done in one transaction: a sync is shared, and so are the pages written. Other writers wait 0.2 s.
+_AT_ONCE = 1024
 _HOURS_BEHIND = 24  # hours to look at, from which on it is worth a write not to look at them again
 # How far (µs) to look ahead for the next few entries before looking at all: very many may stand within one hour.
 _HORIZONS = (DAY // 1440, DAY // 144, DAY // 24, DAY, 8 * DAY, 64 * DAY)

@@ -38,6 +38,11 @@ class Plan(NamedTuple):
     spec: dict[str, Any] | None = None
     make_value: Callable[[], Value] | None = None
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether making it takes more than random bytes: a key pair, or whatever a generator does."""
+        return self.shape is None or self.shape[0] != _SYMMETRIC
+
 
 class Fresh(NamedTuple):
     """What was made by a plan: a key's material or a secret's value; None for an oct key, which is made in no time."""

@@ -9,7 +9,7 @@ What takes long, making keys, is done before the transaction. Purges need no eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -41,6 +41,9 @@ ACTIONS = {PURGE: "purge", ROTATE: "rotate", NEAR_EXPIRY: "near-expiry", EXPIRED
 _HAPPENINGS = {NEAR_EXPIRY: "NearExpiry", EXPIRED: "Expired"}  # in the types of notices
 _AGENDA = bytes((AGENDA,))
 _TRIES = 3  # of a transaction that met another process's at an unfortunate moment
+_SLOW_AT_ONCE = 16  # versions that take long to make: a kill must not undo the work of minutes
+Planned = dict[Due, Plan | Exception | None]
+"""What is due and can be read: with what is to be made for a rotation, or why nothing can be."""
 Ready = dict[Due, Fresh | Exception | None]
 """What is due and can be read: with the version made for a rotation, or why there is none."""
 
@@ -82,19 +85,26 @@ class Running:
 
         `until`, given with the last part, is the time (µs) up to which that was all.
         """
+        done = []
         with self._door.preparing(AGENDA_RUN, "/") as look:
-            ready: Ready = {}
-            try:
-                for due, plan in look(partial(self._plan, part)).items():
-                    ready[due] = _made(plan) if isinstance(plan, Plan) else plan
-                return self._transact(look, ready, until)
-            finally:
-                for fresh in ready.values():
-                    if isinstance(fresh, Fresh):
-                        fresh.wipe()
+            pieces = list(_pieces(look(partial(self._plan, part))))
+            for piece in pieces:
+                done += self._do(look, piece, until if piece is pieces[-1] else None)
+        return done
 
-    def _plan(self, part: list[Due], call: Call, records: Records) -> dict[Due, Plan | Exception | None]:
-        planned: dict[Due, Plan | Exception | None] = {}
+    def _do(self, look: Look, piece: Planned, until: int | None) -> list[tuple[Due, str]]:
+        ready: Ready = {}
+        try:
+            for due, plan in piece.items():
+                ready[due] = _made(plan) if isinstance(plan, Plan) else plan
+            return self._transact(look, ready, until)
+        finally:
+            for fresh in ready.values():
+                if isinstance(fresh, Fresh):
+                    fresh.wipe()
+
+    def _plan(self, part: list[Due], call: Call, records: Records) -> Planned:
+        planned: Planned = {}
         for due in part:
             try:
                 head, key = self._head(records, due), due.kind + due.name_id
@@ -241,6 +251,20 @@ class Running:
         if found.purges:
             # The names go into the event's sealed part: a purge by the agenda is told as fully as one by hand.
             call.details = {"done": [f"purge {self._target(due, head)}" for due, head in found.purges]}
+
+
+def _pieces(planned: Planned) -> Iterator[Planned]:
+    """Yield what is planned, one piece at least, in pieces with few versions that take long to make."""
+    piece: Planned = {}
+    slow = 0
+    for due, plan in planned.items():
+        if isinstance(plan, Plan) and plan.takes_long:
+            slow += 1
+            if slow > _SLOW_AT_ONCE:
+                yield piece
+                piece, slow = {}, 1
+        piece[due] = plan
+    yield piece
 
 
 def _made(plan: Plan) -> Fresh | Exception:

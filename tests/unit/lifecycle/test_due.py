@@ -228,8 +228,11 @@ def test_what_is_entered_after_the_look_is_not_forgotten(
     assert deleted(vault) == set()
 
 
-def test_many_are_done_in_parts_and_all_told(vault: Vault, clock: FixedClock) -> None:
+def test_many_are_done_in_parts_and_all_told(
+    vault: Vault, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More than one transaction takes; in the order they fell due, each once."""
+    monkeypatch.setattr("localvault.lifecycle.due._AT_ONCE", 256)
     names = [f"gone-{number}" for number in range(600)]
     vault.secrets.set_many(dict.fromkeys(names, "v"))
     with vault.batch():
@@ -250,6 +253,7 @@ def test_a_run_that_breaks_off_repeats_nothing_and_loses_nothing(
     vault: Vault, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was committed before is done; the rest is done by the next run."""
+    monkeypatch.setattr("localvault.lifecycle.due._AT_ONCE", 256)
     names = [f"gone-{number}" for number in range(300)]
     vault.secrets.set_many(dict.fromkeys(names, "v"))
     with vault.batch():
@@ -269,7 +273,7 @@ def test_a_run_that_breaks_off_repeats_nothing_and_loses_nothing(
     monkeypatch.setattr(door, "write", failing)
     with pytest.raises(StoreFull):
         vault.agenda.run_due()
-    monkeypatch.undo()
+    monkeypatch.setattr(door, "write", write)
     left = deleted(vault)
     assert 0 < len(left) < 300
     done = [entry.target.removeprefix("/secrets/") for entry in vault.agenda.run_due()]

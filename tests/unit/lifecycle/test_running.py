@@ -424,3 +424,18 @@ def test_inside_a_batch_it_is_part_of_that(vault: Vault, clock: FixedClock) -> N
         assert len(vault.agenda.run_due()) == 1
     assert len(versions(vault, "a")) == 2
     assert vault.check() == []
+
+
+def test_what_takes_long_to_make_is_kept_a_few_at_a_time(vault: Vault, clock: FixedClock) -> None:
+    """A kill in the middle of many key pairs undoes a few of them, while symmetric keys go together."""
+    for number in range(20):
+        vault.keys.create(f"pair-{number}", "EC")
+        vault.keys.create(f"same-{number}", "oct")
+    names = [f"{kind}-{number}" for number in range(20) for kind in ("pair", "same")]
+    vault.keys.set_rotation_policies(names, EVERY_90)
+    clock.move(days=90)
+    before = size(vault)
+    assert len(vault.agenda.run_due()) == 40
+    runs = [event.count for event in events(vault, before) if event.operation == "AgendaRun"]
+    assert len(runs) == 2
+    assert sum(runs) == 40

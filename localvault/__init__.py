@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         VaultExists,
         VaultForked,
     )
-    from localvault.keys import Key
+    from localvault.lifecycle.key import Key
     from localvault.master_rotation import MasterKeyRotation
     from localvault.model.event import Event, TreeHead
     from localvault.model.generator import Generator
@@ -112,7 +112,7 @@ _HOMES = dict.fromkeys(_ERRORS.split(), "localvault.errors") | {
     "Event": "localvault.model.event",
     "Generator": "localvault.model.generator",
     "KdfProfile": "localvault.sealing.profiles",
-    "Key": "localvault.keys",
+    "Key": "localvault.lifecycle.key",
     "KeyProperties": "localvault.model.properties",
     "KeyVaultUrl": "localvault.model.url",
     "LifetimeAction": "localvault.model.policy",

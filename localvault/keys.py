@@ -12,106 +12,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode, generate, import_key, is_private
-from localvault.algorithms.public import PublicKey
 from localvault.algorithms.table import OPERATIONS, check_operations, check_shape
 from localvault.door import Call
 from localvault.errors import BadParameter, KeyNotExportable
-from localvault.lifecycle import rotation
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head
+from localvault.lifecycle.key import DeletedKey, Key
 from localvault.lifecycle.kinds import KEY
 from localvault.lifecycle.loaded import retired
 from localvault.lifecycle.objects import Version
-from localvault.lifecycle.reporting import USES, count_objects, rows_of
-from localvault.lifecycle.retiring import RetiringVerbs
-from localvault.lifecycle.rotation import Fresh, Plan
+from localvault.lifecycle.reporting import report
+from localvault.lifecycle.rotating import RotatingVerbs
 from localvault.model import attributes as attr
 from localvault.model.attributes import UNSET, Attributes, Unset
 from localvault.model.clock import from_datetime
 from localvault.model.key_access import KeyAccess
-from localvault.model.properties import Deleted, KeyProperties
+from localvault.model.properties import KeyProperties
 from localvault.model.report import Report
-from localvault.operations import AGE_REPORT, KEY_CREATE, KEY_EXPORT, KEY_GET, KEY_IMPORT, KEY_ROTATE
+from localvault.operations import KEY_CREATE, KEY_EXPORT, KEY_GET, KEY_IMPORT
 from localvault.records import Mutation, Records
 
-_AT_ONCE = 256  # keys rotated in one transaction: a sync is shared, and other writers do not wait long
 
-
-class Key:
-    """One version of a key: its properties and its public part."""
-
-    __slots__ = ("_public", "properties")
-
-    def __init__(self, properties: KeyProperties, public_der: bytes | None) -> None:
-        self.properties = properties
-        self._public = None if public_der is None else PublicKey(public_der)
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self.properties.name
-
-    @property
-    def version(self) -> str | None:
-        """The version's 32 hex digits."""
-        return self.properties.version
-
-    @property
-    def id(self) -> str:
-        """The URL that names this version."""
-        return self.properties.id
-
-    def public_der(self) -> bytes:
-        """Return the public key as SubjectPublicKeyInfo (RFC 5280) in DER.
-
-        Raises:
-            BadParameter: an oct key, which has no public part.
-        """
-        return self._public_part().der()
-
-    def public_pem(self) -> str:
-        """Return the public key as PEM text (RFC 7468).
-
-        Raises:
-            BadParameter: an oct key, which has no public part.
-        """
-        return self._public_part().pem()
-
-    def public_jwk(self) -> dict[str, Any]:
-        """Return the public key as a JSON Web Key (RFC 7517) with `kid` and `key_ops`.
-
-        Raises:
-            BadParameter: an oct key, which has no public part.
-        """
-        return self._public_part().jwk() | {"kid": self.id, "key_ops": list(self.properties.operations)}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the properties, and the public key as `jwk` where there is one, for JSON."""
-        jwk = None if self._public is None else self.public_jwk()
-        return self.properties.to_dict() | {"jwk": jwk}
-
-    def _public_part(self) -> PublicKey:
-        if self._public is None:
-            raise BadParameter(f"{self.name} is an oct key, which has no public part")
-        return self._public
-
-    def __repr__(self) -> str:
-        return f"Key(id={self.id!r}, kty={self.properties.kty!r})"
-
-
-class DeletedKey(Deleted):
-    """A deleted key, without its material."""
-
-    __slots__ = ()
-    properties: KeyProperties
-
-
-class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
+class Keys(RotatingVerbs):
     """The keys of one vault (`vault.keys`)."""
 
     def __init__(self, ground: Ground) -> None:
@@ -211,53 +137,6 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         """
         return self._ground.door.read(KEY_GET, self._objects.target(name), self._get, name, version)
 
-    def rotate(self, name: str) -> Key:
-        """Add a version with new material of the same type, operations and tags, and make it current.
-
-        It lives as long as the key's rotation policy says, or else as long as the one before was made to live.
-
-        Raises:
-            KeyNotFound: no such key.
-            BadParameter: not a name an object can have, a public key, or a key of another type by now.
-        """
-        target = self._objects.target(name)
-        # As in `create`, before the transaction; `renew` looks again inside it.
-        with self._ground.door.preparing(KEY_ROTATE, target) as look:
-            fresh = rotation.make(look(lambda call, records: self._plan(records, name)))
-        try:
-            return self._ground.door.write(KEY_ROTATE, target, self._rotate, name, fresh)
-        finally:
-            fresh.wipe()
-
-    def rotate_many(self, names: Iterable[str]) -> list[Key]:
-        """Rotate many keys, 256 to a transaction and a sync, each with an event of its own; returns the new versions.
-
-        Raises:
-            KeyNotFound, BadParameter: as for `rotate`, of some key; none of its transaction was rotated. Those before
-                it are: call again with what is left.
-        """
-        rest = iter(names)
-        made: list[Key] = []
-        while part := list(islice(rest, _AT_ONCE)):
-            made += self._rotate_part(part)
-        return made
-
-    def _rotate_part(self, names: list[str]) -> list[Key]:
-        door, fresh = self._ground.door, []
-        try:
-            with door.preparing(KEY_ROTATE, "/keys") as look:
-                plans = look(lambda call, records: [self._plan(records, name) for name in names])
-                for plan in plans:
-                    fresh.append(rotation.make(plan))
-            with door.together():
-                return [
-                    door.write(KEY_ROTATE, self._objects.target(name), self._rotate, name, each)
-                    for name, each in zip(names, fresh, strict=True)
-                ]
-        finally:
-            for each in fresh:
-                each.wipe()
-
     def report(self) -> Report:
         """Return how old every key and every secret is, and what is due: a table, JSON and a picture.
 
@@ -267,14 +146,7 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         Raises:
             VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
         """
-        ground = self._ground
-        with ground.door.apart(AGE_REPORT, "/") as work:
-            objects = work.look(lambda call, records: count_objects(records))
-            uses = ground.journal.last_times(USES, objects)
-            rows = work.look(lambda call, records: rows_of(call, records, ground, uses))
-            name = work.look(lambda call, records: ground.settings(records).name)
-            work.tell()
-        return Report(name, work.call.now, rows)
+        return report(self._ground)
 
     def export(
         self, name: str, version: str | None = None, *, access: KeyAccess, password: str | bytes | None = None
@@ -328,9 +200,6 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
             operations=operations,
         )
 
-    def _plan(self, records: Records, name: str) -> Plan:
-        return rotation.plan(records, self._objects, *self._objects.find(records, name))
-
     def _add(
         self,
         call: Call,
@@ -348,10 +217,6 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
         traits = [key.kty, key.size, key.curve, list(operations), bool(exportable)]
         return self._key(*self._objects.add_version(call, mutation, name, attributes, traits, _body(key)))
 
-    def _rotate(self, call: Call, mutation: Mutation, name: str, fresh: Fresh) -> Key:
-        key, old = self._objects.find(mutation, name)
-        return self._key(*rotation.renew(call, mutation, self._objects, key, old, fresh))
-
     def _get(self, call: Call, records: Records, name: str, version: str | None) -> Key:
         return self._key(*self._objects.read_version(call, records, name, version))
 
@@ -360,6 +225,19 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
     ) -> str | dict[str, str]:
         head, found = self._objects.read_version(call, records, name, version)
         properties = self._of_version(head, found)
+        try:
+            self._require_exportable(head, found, properties)
+            if properties.kty == "oct" and password is not None:
+                raise BadParameter("a JSON Web Key is not encrypted by a password; export without one")
+            material = decode(found.body[0])
+        finally:
+            found.wipe()
+        try:
+            return material.private_jwk() if properties.kty == "oct" else material.private_pem(password)
+        finally:
+            material.wipe()
+
+    def _require_exportable(self, head: Head, found: Version, properties: KeyProperties) -> None:
         if not properties.enabled:
             raise self._kind.disabled(f"operation export is not allowed on a disabled key: {head.name}")
         if properties.retired:
@@ -368,23 +246,6 @@ class Keys(RetiringVerbs[KeyProperties, DeletedKey]):
             raise KeyNotExportable(
                 f"key {head.name} was not made exportable, so its private part stays in the vault"
             )
-        if properties.kty == "oct" and password is not None:
-            raise BadParameter("a JSON Web Key is not encrypted by a password; export without one")
-        material = decode(found.body[0])
-        found.wipe()
-        try:
-            return material.private_jwk() if properties.kty == "oct" else material.private_pem(password)
-        finally:
-            material.wipe()
-
-    def _key(self, head: Head, version: Version) -> Key:
-        """Return what callers get of a version, and overwrite the rest."""
-        version.wipe()
-        return Key(self._of_version(head, version), version.body[1])
-
-    def _of_version(self, head: Head, version: Version) -> KeyProperties:
-        home, old = self._ground.home, version.id < head.lowest
-        return KeyProperties(home, head.name, version.id, version.attributes, version.traits, retired=old)
 
     def _properties(
         self, name: str, version: bytes | None, attributes: Attributes, traits: Any

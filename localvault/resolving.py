@@ -20,7 +20,7 @@ from pathlib import Path
 from localvault import openvaults
 from localvault.crypto.client import Crypto
 from localvault.errors import BadParameter, Conflict, NotFound
-from localvault.keys import Key
+from localvault.lifecycle.key import Key
 from localvault.model.hidden import Hidden
 from localvault.model.names import check_vault_name
 from localvault.model.secret import Secret

@@ -131,8 +131,9 @@ def _handed_out() -> dict[str, type]:
     """The classes of public names and of what an open vault hands out, found by reading annotations."""
     from localvault.audit import Audit
     from localvault.crypto.client import Crypto
-    from localvault.keys import DeletedKey, Keys
+    from localvault.keys import Keys
     from localvault.lifecycle.due import AgendaVerbs, Entry
+    from localvault.lifecycle.key import DeletedKey
     from localvault.lifecycle.listing import Listing, Page
     from localvault.lifecycle.notices import Subscription
     from localvault.lifecycle.runner import Runner

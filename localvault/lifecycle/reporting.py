@@ -21,7 +21,7 @@ from localvault.lifecycle.schedule import schedule
 from localvault.model import attributes as attr
 from localvault.model.clock import to_datetime
 from localvault.model.ids import made_on
-from localvault.model.report import VERSIONS_DRAWN, ReportRow
+from localvault.model.report import VERSIONS_DRAWN, Report, ReportRow
 from localvault.records import OBJECTS, VERSIONS, Records
 
 USES = frozenset(
@@ -34,12 +34,27 @@ USES = frozenset(
 """The operations that count as a use of a key or secret."""
 
 
-def count_objects(records: Records) -> int:
+def report(ground: Ground) -> Report:
+    """Return the report of one vault as it is now.
+
+    Raises:
+        VaultClosed, Damaged, Tampered: as for everything that looks into the vault.
+    """
+    with ground.door.apart(ops.AGE_REPORT, "/") as work:
+        objects = work.look(lambda call, records: _count(records))
+        uses = ground.journal.last_times(USES, objects)
+        rows = work.look(lambda call, records: _rows(call, records, ground, uses))
+        name = work.look(lambda call, records: ground.settings(records).name)
+        work.tell()
+    return Report(name, work.call.now, rows)
+
+
+def _count(records: Records) -> int:
     """Return how many objects there are that are not deleted."""
     return sum(1 for kind in KINDS.values() for _ in records.txn.scan(OBJECTS, kind.byte, keys_only=True))
 
 
-def rows_of(call: Call, records: Records, ground: Ground, uses: dict[str, int]) -> list[ReportRow]:
+def _rows(call: Call, records: Records, ground: Ground, uses: dict[str, int]) -> list[ReportRow]:
     """Return a row for every object that is not deleted; `uses`: when each was last used (µs), by lower-case target."""
     rows = []
     for kind in KINDS.values():

@@ -50,6 +50,7 @@ RIGHT = (
     ("localvault/lifecycle/generators.py", '"password"|passwords import'),
     ("localvault/lifecycle/generating.py", "Generator.password"),
     ("localvault/cli/generator.py", "password"),
+    ("docs/agenda.md", "Generator.password|rules of a password"),
     ("docs/cli.md", "makes a password|a password of|Every password"),
     ("localvault/sealing/credentials.py", "RFC 8265 section 4.2 has it for passwords"),
     ("", "OWASP Password Storage Cheat Sheet"),

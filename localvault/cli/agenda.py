@@ -6,10 +6,11 @@ Relies on `vault.agenda`. Promises: nothing is done but what is due.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from localvault.cli.failures import CannotUse
+from localvault.cli.failures import CannotUse, warn
 from localvault.cli.generator import commands
 from localvault.cli.objects import to_dict
 from localvault.cli.options import GlobalOptions, Group, options
@@ -18,6 +19,9 @@ from localvault.cli.parameters import moment as time
 from localvault.cli.text import moment
 from localvault.cli.unlock import open_vault
 from localvault.cli.watching import watch as go_on
+
+if TYPE_CHECKING:
+    from localvault import Notice
 
 _COLUMNS = (
     Column("due on", lambda e: moment(e.due_on)),
@@ -55,7 +59,15 @@ def run(options: GlobalOptions, watch: bool, interval: float | None, commands: b
     if interval is not None and not watch:
         raise CannotUse("--interval is for --watch; without it there is one round")
     with open_vault(options) as vault:
+        for failed in ("KeyRotationFailed", "SecretRotationFailed"):
+            vault.on(failed, _warn)
         if watch:
             go_on(options, vault, _COLUMNS, 60.0 if interval is None else interval, commands=commands)
         else:
             write_rows(options, vault.agenda.run_due(commands=commands), _COLUMNS, to_dict)
+
+
+def _warn(notice: Notice) -> None:
+    what = f"{notice.data['ObjectType'].lower()} {notice.subject}"
+    why = "`localvault audit events --result Failure` tells why"
+    warn(f"{what} was not rotated and will be tried again in an hour; {why}")

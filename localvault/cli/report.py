@@ -14,7 +14,7 @@ from localvault.cli.exits import OVERDUE
 from localvault.cli.objects import to_dict
 from localvault.cli.options import FILE, Command, GlobalOptions, options
 from localvault.cli.output import Column, waiting, write_new, write_rows
-from localvault.cli.text import moment
+from localvault.cli.text import day
 from localvault.cli.unlock import open_vault
 
 _COLUMNS = (
@@ -22,9 +22,9 @@ _COLUMNS = (
     Column("name", lambda row: row.name),
     Column("age", lambda row: f"{row.age // timedelta(days=1)} d"),
     Column("versions", lambda row: str(row.versions)),
-    Column("next rotation", lambda row: moment(row.next_rotation)),
-    Column("expires on", lambda row: moment(row.expires_on)),
-    Column("last use", lambda row: moment(row.last_use)),
+    Column("next rotation", lambda row: day(row.next_rotation)),
+    Column("expires on", lambda row: day(row.expires_on)),
+    Column("last use", lambda row: day(row.last_use) or "never"),
     Column("overdue", lambda row: row.overdue or ""),
 )
 

@@ -17,7 +17,7 @@ import localvault
 from localvault.cli.failures import CannotUse
 from localvault.cli.inputs import from_base64, read_bytes
 from localvault.cli.options import FILE, Command, GlobalOptions, Group, options
-from localvault.cli.output import Column, write_json, write_object, write_rows
+from localvault.cli.output import Column, note, write_json, write_object, write_rows
 from localvault.cli.prompts import confirm
 from localvault.cli.unlock import open_vault
 
@@ -143,7 +143,9 @@ def trim_key(
         def trim(dry_run: bool) -> list[str]:
             return vault.keys.trim(name, needed, keep=1 if keep is None else keep, dry_run=dry_run)
 
-        trimmed(options, name, trim, dry_run=dry_run, yes=yes)
+        going = trimmed(options, name, trim, dry_run=dry_run, yes=yes)
+    if not going:
+        note(options, f"nothing goes: the version policy of key {name} has retired no version, or keeps it")
 
 
 @click.command("trim", cls=Command)
@@ -166,8 +168,8 @@ def trim_secret(options: GlobalOptions, name: str, keep: int, dry_run: bool, yes
 
 def trimmed(
     options: GlobalOptions, name: str, trim: Callable[[bool], list[str]], *, dry_run: bool, yes: bool
-) -> None:
-    """Do `trim(dry_run)`, asking first, and write what went."""
+) -> list[str]:
+    """Do `trim(dry_run)`, asking first, and write what went; returns that."""
     going: list[str] = []
     if dry_run or not yes:
         going = trim(True)
@@ -177,8 +179,9 @@ def trimmed(
         going = trim(False)
     if options.json:
         write_json({"name": name, "removed": not dry_run, "versions": going})
-        return
-    write_rows(options, going, (Column("version", str),), lambda version: {})
+    else:
+        write_rows(options, going, (Column("version", str),), lambda version: {})
+    return going
 
 
 def _rows(counts: localvault.VersionCounts) -> Iterator[tuple[str, int, str]]:

@@ -31,6 +31,11 @@ def moment(time: datetime | None) -> str:
     return "" if time is None else time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def day(time: datetime | None) -> str:
+    """Return the day of a time, in UTC, where the hour would only take room; nothing for none."""
+    return moment(time).partition("T")[0]
+
+
 def pairs(tags: Mapping[str, str]) -> str:
     """Return tags as `a=b, c=d`, by name."""
     return ", ".join(f"{name}={value}" for name, value in sorted(tags.items()))

@@ -17,7 +17,7 @@ from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head, decode_head
 from localvault.lifecycle.kinds import KINDS, Kind
 from localvault.lifecycle.objects import KEY_BYTES
-from localvault.lifecycle.schedule import schedule
+from localvault.lifecycle.schedule import rotation_due, schedule
 from localvault.model import attributes as attr
 from localvault.model.clock import to_datetime
 from localvault.model.ids import made_on
@@ -91,7 +91,7 @@ def _row(
     renewed = head.attributes[attr.CREATED]
     expires_on = head.attributes[attr.EXPIRES_ON]
     rotation = next((due.time for due in schedule(key, head) if due.action == ROTATE), None)
-    overdue = "expired" if _past(expires_on, now) else "rotation" if _past(rotation, now) else None
+    overdue = "expired" if _past(expires_on, now) else "rotation" if _past(rotation_due(head), now) else None
     return ReportRow(
         kind.noun,
         head.name,
@@ -100,7 +100,8 @@ def _row(
         count,
         to_datetime(first),
         to_datetime(renewed),
-        to_datetime(now) - to_datetime(renewed),
+        # A clock that was set back makes nothing younger than new.
+        to_datetime(max(now, renewed)) - to_datetime(renewed),
         None if expires_on is None else to_datetime(expires_on),
         None if rotation is None else to_datetime(rotation),
         None if used is None else to_datetime(used),

@@ -131,19 +131,27 @@ def rotates(stored: Stored | None) -> bool:
     return stored is not None and any(action == rules.ROTATE for action, *_ in stored["actions"])
 
 
+def rotation_due(head: Head) -> int | None:
+    """Return when a head's policy wants its current version replaced, however often that failed since; or None."""
+    stored = policy_of(head)
+    return None if stored is None else _asked_for(stored, head)
+
+
 def _rotate_on(rotation: Stored, head: Head) -> int | None:
     """Return when a head's current version is to be replaced, or None if its policy does not say."""
+    due = _asked_for(rotation, head)
+    return None if due is None else max(due, rotation.get("retry", due))
+
+
+def _asked_for(rotation: Stored, head: Head) -> int | None:
     for action, after, before in rotation["actions"]:
         if action != rules.ROTATE:
             continue
         if before is None:
-            due = parse(after).after(head.attributes[CREATED])
-        elif head.attributes[EXPIRES_ON] is not None:
-            due = parse(before).before(head.attributes[EXPIRES_ON])
-        else:
-            return None  # nothing to be before; once it has an expiry, there is
-        retry: int = rotation.get("retry", due)
-        return max(due, retry)
+            return parse(after).after(head.attributes[CREATED])
+        if head.attributes[EXPIRES_ON] is not None:
+            return parse(before).before(head.attributes[EXPIRES_ON])
+        return None  # nothing to be before; once it has an expiry, there is
     return None
 
 

@@ -79,7 +79,8 @@ class SqlTokens:
         Args:
             connection: of a DB-API 2 driver, with no transaction open.
             table: its name, or its schema's and its name.
-            key: a column without duplicates, best the primary key: rows are read in its order.
+            key: a column without duplicates, best the primary key: rows are read in its order. A row with a token must
+                have a key.
             token: the column of tokens; where it is NULL there is nothing to do.
             context: bytes, the context of all rows; or the name of a column that has each row's: bytes, text (as UTF-8)
                 or a number (its digits); NULL is none.
@@ -123,8 +124,11 @@ class SqlTokens:
         """Return the first `limit` rows behind the key `after`, or from the beginning.
 
         Raises:
-            BadParameter: a key that is there twice, or something for a context that cannot be one.
+            BadParameter: a key that is there twice, a token without a key, or something for a context that cannot be
+                one.
         """
+        if after is None:
+            self._check_keys()
         columns = ", ".join(filter(None, (self._key, self._token, self._context)))
         beyond = "" if after is None else f" AND {self._key} > {self._mark(1)}"
         # One row more, so that a key that is there twice shows even where a batch ends between the two.
@@ -207,6 +211,19 @@ class SqlTokens:
             cursor.close()
             # No transaction stays open while the vault works: what is written is checked against what was read.
             self._connection.commit()
+
+    def _check_keys(self) -> None:
+        # Left out in silence, they would be taken for moved, and lost when the old version is trimmed.
+        sql = (
+            f"SELECT COUNT(*) FROM {self._table}"  # noqa: S608 (names are quoted)
+            f" WHERE {self._key} IS NULL AND {self._token} IS NOT NULL{self._where}"
+        )
+        without = self._select(sql, ())[0][0]
+        if without:
+            raise BadParameter(
+                f"{without} rows have a token and nothing in the key column, so they cannot be told apart",
+                hint="name the primary key",
+            )
 
     def _row(self, found: Sequence[Any]) -> TokenRow:
         kept = found[1]

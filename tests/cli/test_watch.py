@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import localvault
-from localvault import Vault
+from localvault import LifetimeAction, RotationPolicy, Vault
 from localvault.cli.watching import Signals
 from localvault.model.clock import system_clock, to_datetime
 from localvault.store.turn import TURN_FILE
@@ -110,6 +110,19 @@ def test_another_takes_over(past: Vault, tmp_path: Path) -> None:
     delete(past, "second")
     assert other.lines(1)[0].endswith("/secrets/second")
     assert other.end(signal.SIGTERM) == (0, "")
+
+
+def test_a_rotation_that_fails_is_told(past: Vault, tmp_path: Path) -> None:
+    """On standard error, since it is not among what was done."""
+    past.keys.create("orders", "oct")
+    action = LifetimeAction("Rotate", time_after_create="P90D")
+    past.keys.set_rotation_policy("orders", RotationPolicy(lifetime_actions=[action]))
+    past.keys.update("orders", enabled=False)
+    delete(past, "first")
+    watching = Watching(tmp_path)
+    assert watching.lines(1)[0].endswith("purge\t/secrets/first")
+    code, told = watching.end(signal.SIGTERM)
+    assert (code, told.count("key orders was not rotated and will be tried again in an hour")) == (0, 1)
 
 
 def test_a_reader_that_stops_ends_it(past: Vault, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import localvault
-from localvault import Vault
+from localvault import LifetimeAction, RotationPolicy, Vault
 from localvault.testing.clock import FixedClock
 
 
@@ -20,6 +20,32 @@ def test_ages_count_from_the_current_version(vault: Vault, clock: FixedClock) ->
     assert (row.created, row.renewed, row.age) == (born, born + timedelta(days=100), timedelta(days=30))
     assert (row.kind, row.versions, row.made) == ("key", 2, (row.created, row.renewed))
     assert row.id == f"{vault.url}/keys/orders"
+
+
+def test_nothing_is_younger_than_new(vault: Vault, clock: FixedClock) -> None:
+    """Also where the clock was set back since it was made."""
+    vault.keys.create("orders", "oct")
+    clock.move(days=-3)
+    (row,) = vault.keys.report()
+    assert row.age == timedelta(0)
+
+
+def test_a_rotation_that_keeps_failing_is_overdue(vault: Vault, clock: FixedClock) -> None:
+    """Although it is put off each time, by an hour; it is not once it was done."""
+    vault.keys.create("orders", "oct")
+    action = LifetimeAction("Rotate", time_after_create="P90D")
+    vault.keys.set_rotation_policy("orders", RotationPolicy(lifetime_actions=[action]))
+    vault.keys.update("orders", enabled=False)
+    for _ in range(2):
+        clock.move(days=90)
+        assert vault.agenda.run_due() == []
+        (row,) = vault.keys.report()
+        assert (row.overdue, row.next_rotation) == ("rotation", clock.now + timedelta(hours=1))
+    vault.keys.update("orders", enabled=True)
+    clock.move(hours=1)
+    vault.agenda.run_due()
+    (row,) = vault.keys.report()
+    assert (row.overdue, row.versions) == (None, 2)
 
 
 def test_every_key_and_secret_is_there_but_none_that_is_deleted(vault: Vault) -> None:

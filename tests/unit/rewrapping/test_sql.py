@@ -38,10 +38,23 @@ def test_any_name_is_a_name(vault: Vault, crypto: Crypto, name: str) -> None:
         assert crypto.open(moved, b"c") == b"text"
 
 
+def test_a_token_without_a_key_is_refused(vault: Vault, crypto: Crypto, table: sqlite3.Connection) -> None:
+    """It could not be moved, and must not be taken for moved; nothing else is moved either."""
+    vault.keys.rotate("data")
+    table.execute("UPDATE cards SET context = id WHERE id != 7")
+    table.commit()
+    store = SqlTokens(table, "cards", key="context", token="token")
+    with pytest.raises(BadParameter, match=r"^1 rows have a token and nothing in the key column"):
+        localvault.rewrap(crypto, store)
+    table.execute("UPDATE cards SET token = NULL WHERE id = 7")
+    table.commit()
+    assert localvault.rewrap(crypto, store).rewrapped == ROWS - 1
+
+
 @pytest.mark.parametrize("keys", ["INTEGER", "TEXT", "BLOB", "REAL"])
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_keys_of_every_type(vault: Vault, crypto: Crypto, keys: str, batch: int) -> None:
-    """Also where they are no primary key, there are NULLs among them, or tokens are NULL."""
+    """Also where they are no primary key, rows without one are left out by a condition, or tokens are NULL."""
     make: dict[str, Callable[[int], Any]] = {
         "INTEGER": lambda n: n - 5,
         "TEXT": lambda n: f"{'aAbB'[n % 4]}{n}",
@@ -55,7 +68,7 @@ def test_keys_of_every_type(vault: Vault, crypto: Crypto, keys: str, batch: int)
         connection.execute("INSERT INTO t VALUES (NULL, ?), (?, NULL)", (b"not looked at", make[keys](11)))
         connection.commit()
         current = vault.keys.rotate("data").version
-        store = SqlTokens(connection, "t", key="k", token="c")
+        store = SqlTokens(connection, "t", key="k", token="c", where="k IS NOT NULL")
         assert store.count() == 11
         assert localvault.rewrap(crypto, store, batch=batch) == (11, 0, 0, (), (current,))
         moved = dict(connection.execute("SELECT k, c FROM t WHERE k IS NOT NULL AND c IS NOT NULL"))

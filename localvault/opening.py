@@ -80,7 +80,7 @@ def create(
         VaultError: the operating system does not let it be made. Unless the disk failed at the very last step, and left
             a whole vault, nothing is left at `path`.
     """
-    folder = Path(path).absolute()  # the process may go elsewhere while the vault is open
+    folder = Path(path)
     wanted = settings_rules.make(name=_name(folder, name), **settings)
     durable = _durable(durability)
     if (passphrase is None) == (keyfile is None):
@@ -140,7 +140,7 @@ def open(
     credential = _credential(passphrase, keyfile, recovery_key)
     try:
         with told(Path(path)):
-            store = LmdbStore.open(Path(path).absolute(), read_only=read_only)
+            store = LmdbStore.open(Path(path), read_only=read_only)
         try:
             with store.read() as txn:
                 header = read_header(txn)

@@ -34,7 +34,7 @@ class LmdbStore:
     __slots__ = ("_environment", "_read_only", "folder")
 
     def __init__(self, folder: Path, environment: Environment, *, read_only: bool) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()  # the process may go elsewhere while the store is open
         self._environment: Environment | None = environment
         self._read_only = read_only
 
@@ -59,7 +59,7 @@ class LmdbStore:
                 _link(scratch / DATA_FILE, folder)
                 linked = True
             remove_scratch(folder)
-            return cls(folder, attach(folder, read_only=False, trusted=True), read_only=False)
+            return cls(folder, attach(folder.absolute(), read_only=False, trusted=True), read_only=False)
         except BaseException as error:
             if linked:
                 _take_back(folder)
@@ -84,7 +84,7 @@ class LmdbStore:
         """
         _check_data_file(folder)
         check_folder(folder)
-        store = cls(folder, attach(folder, read_only=read_only), read_only=read_only)
+        store = cls(folder, attach(folder.absolute(), read_only=read_only), read_only=read_only)
         if not read_only:
             remove_scratch(folder)
         return store

@@ -95,7 +95,7 @@ class MasterRotation:
         self._masters.notice()
         resumed = self._masters.unfinished
         if not resumed:
-            self._begin(total)
+            resumed = not self._begin(total)
         records = 0
         while True:
             step = self._door.write(MASTER_KEY_ROTATE, ROOT, self._walk)
@@ -114,15 +114,22 @@ class MasterRotation:
         if not self._masters.spool_keys.kept <= self._journal.former_spools().keys():
             self._door.write(MASTER_KEY_ROTATE, ROOT, self._tidy)
 
-    def _begin(self, total: int) -> None:
+    def _begin(self, total: int) -> bool:
+        """Make the new master key; False if another process has just begun the same, which is then gone on with."""
         new = self._door.write(MASTER_KEY_ROTATE, ROOT, self._new_master, total)
+        if new is None:
+            return False
         # Not by its slot: that may have been removed, or its passphrase changed, since this process came in through it.
         self._masters.notice(new)
         new.wipe()
+        return True
 
-    def _new_master(self, call: Call, mutation: Mutation, total: int) -> MasterKey:
+    def _new_master(self, call: Call, mutation: Mutation, total: int) -> MasterKey | None:
+        if self._masters.unfinished:
+            call.details = {"generation": self._masters.generation, "step": "join"}
+            return None
         masters, new = self._masters, MasterKey.generate()
-        header = rotated(read_header(mutation.txn), masters.master, new, masters.slot_id, masters.exchange)
+        header = rotated(read_header(mutation.txn), masters.master, new, masters.way, masters.transfers)
         keyring = masters.next_keyring(self._journal.former_spools(), unfinished=True).encode()
         scopes = Scopes(new, masters.vault_id, generation=header.generation)
         try:

@@ -67,8 +67,8 @@ class Masters:
         """
         self.vault_id = header.vault_id
         self.master = unlocked.master
-        self.slot_id = unlocked.slot_id
-        self.exchange = unlocked.exchange
+        self.way = unlocked
+        """What it was opened through; its master key may be an earlier one, and wiped, by now."""
         self._store = store
         self._lock = threading.Lock()
         self._seen: bytes | None = None
@@ -138,7 +138,7 @@ class Masters:
         self.spool_keys.wipe()
         self._keyring.wipe()
         self.master.wipe()
-        self.exchange.wipe()
+        self.way.wipe()
 
     def _follow(self, txn: ReadTxn, data: bytes | None, known: MasterKey | None) -> None:
         if data is None:
@@ -153,6 +153,8 @@ class Masters:
             header.authenticate(self.master)
         else:
             master = self._next(header, known)
+            # Its slot alone does not say so: see `succession`.
+            header.follows(master, self.master, self.generation)
         keyring = self._read_keyring(txn, header, master or self.master)
         if master is not None:
             self._adopt(header.generation, master)
@@ -165,7 +167,7 @@ class Masters:
             with suppress(Tampered):  # somebody else may have rotated once more
                 header.authenticate(known)
                 return MasterKey(Locked.of(known.key.view()))
-        return unlock_again(header, self.slot_id, self.exchange)
+        return unlock_again(header, self.way.slot_id, self.way.exchange)
 
     def _read_keyring(self, txn: ReadTxn, header: Header, master: MasterKey) -> Keyring:
         if header.generation == 0:

@@ -41,7 +41,9 @@ class EnvelopeVerbs(KeyUse):
             size: bits: 128, 192 or 256.
             context: authenticated but not kept; `open_data_key` needs the same (a tenant's name, a file's path).
             algorithm: an oct key seals the data key (`XAES-256-GCM`) unless told to wrap it (`A{128,192,256}KW`, by its
-                own size); an RSA key encrypts it by `RSA-OAEP-256` or, if told so, `RSA-OAEP`.
+                own size); an RSA key encrypts it by `RSA-OAEP-256` or, if told so, `RSA-OAEP`. All but the first
+                are the verbs' own too: who may `unwrap_key` gets such a data key's bytes out of its wrapped form, with
+                neither context nor `export`, as another implementation is to be able to.
 
         Raises:
             BadParameter: no such size, an algorithm the key does not have, or not a name a key can have.

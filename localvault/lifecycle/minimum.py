@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localvault.model.clock import DAY
-from localvault.model.ids import ID_BYTES
+from localvault.model.ids import ID_BYTES, made_on
 from localvault.model.settings import RETENTION_MAX
 from localvault.model.version_policy import MINUS_MAX, VersionPolicy
 
@@ -100,8 +100,8 @@ def _marked(marks: Marks, border: bytes, now: int) -> Marks:
     kept = [mark for at, mark in enumerate(kept) if not at or kept[at - 1][1] < mark[1]]
     if kept and kept[-1][1] == border:
         return kept
-    if kept:
-        now = max(now, kept[-1][0])  # a clock set back makes nothing older than it is
+    # A clock set back makes nothing older than it is: nothing was retired before the version was made that took over.
+    now = max(now, made_on(border), *(since for since, _ in kept[-1:]))
     if len(kept) > 1 and kept[-1][0] - kept[-2][0] < _NEAR:
         kept.pop()  # what it told of is told a little later by the one that comes now
     # Retention is 90 days at most: of what is older, the newest mark tells all there is to know.

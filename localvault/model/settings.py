@@ -56,11 +56,16 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """Return `settings` with `changes` by name.
 
     Raises:
-        BadParameter: no such setting, a value out of range, or purge protection switched off again.
+        BadParameter: no such setting, a value out of range, or purge protection switched off again or made shorter.
     """
     result = make(**(settings._asdict() | changes))
     if settings.purge_protection and not result.purge_protection:
         raise BadParameter("purge protection cannot be switched off once it is on")
+    if settings.purge_protection and result.retention_days < settings.retention_days:
+        # A version that was retired ten days ago would go at once for whoever sets 7.
+        raise BadParameter(
+            f"with purge protection the retention cannot be shortened; it is {settings.retention_days} days"
+        )
     return result
 
 

@@ -1,11 +1,12 @@
 """Folders of a caller's: of files that are one token each, and of sealed files.
 
-Relies on POSIX. Promises: a file is the old one until it is the new one, whole, with the old one's mode; links are
-neither followed nor touched; what is not for us is left alone.
+Relies on POSIX. Promises: a file is the old one until it is the new one, whole, with the old one's mode and owner;
+links are neither followed nor touched; what is not for us is left alone.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -15,7 +16,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from time import monotonic
-from typing import Final, NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 from localvault.crypto.client import Crypto
 from localvault.crypto.rows import version_in_use
@@ -212,10 +213,24 @@ def _refuse(error: OSError) -> NoReturn:
     raise BadParameter(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Open a file; what has become a link meanwhile, to what is not in the folder, or a pipe, counts as gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError
+    return os.fdopen(descriptor, "rb")
+
+
 def _content(path: Path) -> bytes:
     """Return what is in a file, nothing if it is gone."""
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             content = file.read(_LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return b""
@@ -225,7 +240,7 @@ def _content(path: Path) -> bytes:
 
 def _beginning(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             return file.read(HEADER_SIZE)
     except FileNotFoundError:
         return b""
@@ -234,16 +249,21 @@ def _beginning(path: Path) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put a file in the place of the one at `path`, with its mode."""
+    """Put a file in the place of the one at `path`, with its mode and owner."""
     fresh = path.with_name(f"{SCRATCH}{secrets.token_hex(8)}")
     with told(path):
-        mode = stat.S_IMODE(path.stat().st_mode)
+        status = path.lstat()
         descriptor = os.open(
             fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
         )
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, mode)
+                own = os.fstat(descriptor)
+                if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+                    os.fchown(descriptor, status.st_uid, status.st_gid)
+                os.fchmod(
+                    descriptor, stat.S_IMODE(status.st_mode)
+                )  # after the owner, whose change clears bits
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)

@@ -21,6 +21,10 @@ _MARKS: Final[dict[str, Callable[[int], str]]] = {
     "pyformat": lambda number: "%s",
     "numeric": lambda number: f":{number}",
 }
+_QUOTES: Final = (
+    '"',
+    "`",
+)  # doubled inside a name, which is what quoting relies on; brackets work differently
 
 
 class Cursor(Protocol):
@@ -90,7 +94,7 @@ class SqlTokens:
             quote: what the database puts around names: `"`, or a backtick for MySQL.
 
         Raises:
-            BadParameter: a name that cannot be one, another paramstyle, or a transaction that is open.
+            BadParameter: a name that cannot be one, another paramstyle or quote, or a transaction that is open.
         """
         if paramstyle not in _MARKS:
             raise BadParameter(
@@ -104,6 +108,10 @@ class SqlTokens:
         self._connection = connection
         self._mark = _MARKS[paramstyle]
         self._percent = "%" in self._mark(1)
+        if quote not in _QUOTES:
+            raise BadParameter(
+                f"{quote!r} is put around names by no database", hint=f"use {' or '.join(_QUOTES)}"
+            )
         self._quote = quote
         parts = [table] if isinstance(table, str) else list(table)
         self._table = ".".join(map(self._quoted, parts))

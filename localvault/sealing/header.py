@@ -4,12 +4,12 @@ Relies on slots.py. Promises: accidental damage (`Damaged`), a wrong secret (`Un
 (`Tampered`) are told apart; no slot can be added, changed, reordered or taken out without the master key; the last
 slot is never removed; nothing here writes anything. docs/format.md, section 1.
 
-    header = "lvheader" | format (2) | vault id (16) | generation (4) | oldest (4) | slots (1) | slot … | MAC (32)
-             | checksum (32)
+    header = "lvheader" | format (2) | vault id (16) | generation (4) | oldest (4) | proofs (1) | proof (32) …
+             | slots (1) | slot … | MAC (32) | checksum (32)
 
-Format 1, which is read and never written any more, has neither generation nor oldest; both are 0 then. The generation
-counts the master keys the vault has had; `oldest` is the first one whose records may still be found, so while the two
-differ a rotation is unfinished.
+Format 1, which is read and never written any more, has no generation, oldest and proofs; they are 0 and none then. The
+generation counts the master keys the vault has had; `oldest` is the first one whose records may still be found, so
+while the two differ a rotation is unfinished. The proofs (succession.py) are for those who have a former master key.
 
 MAC: HMAC-SHA256 of all before it under a key from the master key. Checksum: SHA-256 of all before it; it has no key and
 protects from nobody, it only tells a bad disk from a bad passphrase. What remains: a header put back to an older state
@@ -19,6 +19,7 @@ of its own opens, with the slots it had. `check()` finds it by the journal; a se
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,6 +34,7 @@ from localvault.sealing.exchange import public_key
 from localvault.sealing.master import SLOTS, MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile
 from localvault.sealing.slots import Slot, SlotInfo
+from localvault.sealing.succession import MOST, PROOF_SIZE, proofs_of, proves
 
 MAGIC: Final = b"lvheader"
 FORMAT: Final = 2
@@ -51,6 +53,8 @@ class Header(NamedTuple):
     mac: bytes
     generation: int = 0
     oldest: int = 0
+    proofs: tuple[bytes, ...] = ()
+    """That its master key came after those before it, for who has the one before it, the one before that, …"""
     written_as: int = FORMAT
     """The format it has, so that it prints back as it was; what is made from it has the newest."""
 
@@ -80,7 +84,7 @@ class Header(NamedTuple):
         if not 1 <= written_as <= FORMAT:
             raise _unknown_format(written_as)
         vault_id = cursor.take(VAULT_ID_SIZE)
-        generation, oldest = (cursor.number(4), cursor.number(4)) if written_as > 1 else (0, 0)
+        generation, oldest, proofs = _generations(cursor) if written_as > 1 else (0, 0, ())
         # One former master key is readable at a time: a rotation is finished before the next one begins.
         if not 0 <= generation - oldest <= 1:
             raise Damaged("the vault's header claims generations that cannot be")
@@ -90,13 +94,14 @@ class Header(NamedTuple):
         slots = tuple(slot_format.decode(cursor, exchanged=written_as > 1) for _ in range(count))
         mac = cursor.take(_MAC_SIZE)
         cursor.end()
-        return cls(vault_id, slots, mac, generation, oldest, written_as)
+        return cls(vault_id, slots, mac, generation, oldest, proofs, written_as)
 
     def content(self) -> bytes:
         """All that the MAC authenticates."""
         parts = [MAGIC, self.written_as.to_bytes(2), self.vault_id]
         if self.written_as > 1:
             parts += [self.generation.to_bytes(4), self.oldest.to_bytes(4)]
+            parts += [len(self.proofs).to_bytes(1), *self.proofs]
         return b"".join([*parts, len(self.slots).to_bytes(1), *map(slot_format.encode, self.slots)])
 
     def signed(self, master: MasterKey, slots: tuple[Slot, ...]) -> Header:
@@ -115,6 +120,26 @@ class Header(NamedTuple):
                 "the vault's slots are not what the vault wrote", hint="restore the vault from a backup"
             )
 
+    def follows(self, master: MasterKey, former: MasterKey, generation: int) -> None:
+        """Check that `master`, this header's, was made by who had `former`, that of an earlier `generation`.
+
+        Raises:
+            Tampered: it was not.
+            UnlockFailed: there were more rotations in between than the header has proofs of.
+        """
+        back = self.generation - generation - 1
+        if back >= MOST:
+            raise UnlockFailed(
+                f"the master key was rotated more than {MOST} times since the vault was opened",
+                hint="close the vault and open it again",
+            )
+        proofs = self.proofs[back : back + 1]
+        if not proofs or not proves(proofs[0], former, self.vault_id, self.generation, master):
+            raise Tampered(
+                "the vault has a master key that nobody made who had the one before",
+                hint="restore the vault from a backup",
+            )
+
     def describe(self, master: MasterKey) -> list[SlotInfo]:
         """What a person is told of each slot, in order.
 
@@ -131,6 +156,12 @@ class Unlocked(NamedTuple):
     master: MasterKey
     slot_id: bytes
     exchange: Locked
+    kdf_part: bytes
+    """How the slot's passphrase was stretched then: with a salt of its own for each passphrase it has had."""
+
+    def came_by(self, slot: Slot) -> bool:
+        """Whether this is the slot, with the secret it had."""
+        return (slot.id, slot.kdf_part) == (self.slot_id, self.kdf_part)
 
     def wipe(self) -> None:
         """Forget both keys."""
@@ -167,7 +198,7 @@ def new_unlocked(
     """
     master = MasterKey.generate()
     header, private = _new(vault_id, master, credential, kdf=kdf, label=None, allow_weak=allow_weak)
-    return header, Unlocked(master, header.slots[0].id, private)
+    return header, Unlocked(master, header.slots[0].id, private, header.slots[0].kdf_part)
 
 
 def _new(
@@ -219,7 +250,8 @@ def unlock_through(header: Header, credential: Credential, *, allow_weak: bool =
             continue
         if master is not None:
             header.authenticate(master)
-            return Unlocked(master, slot.id, slot_format.exchange_key(slot, header.vault_id, secret))
+            exchange = slot_format.exchange_key(slot, header.vault_id, secret)
+            return Unlocked(master, slot.id, exchange, slot.kdf_part)
     raise refused or _failed(header, credential)
 
 
@@ -242,10 +274,17 @@ def unlock_again(header: Header, slot_id: bytes, exchange: Locked) -> MasterKey:
     )
 
 
-def rotated(header: Header, old: MasterKey, new: MasterKey, slot_id: bytes, exchange: Locked) -> Header:
+def rotated(
+    header: Header,
+    old: MasterKey,
+    new: MasterKey,
+    way: Unlocked,
+    transfers: Sequence[Locked],
+) -> Header:
     """The header in which every slot holds `new`, the master key of the next generation, without any slot's secret.
 
-    `slot_id` and `exchange`, as `unlock_through` gave them, stand for the one slot whose secret is at hand.
+    `way`, as `unlock_through` gave it, stands for the one slot whose secret is at hand, if that is as it was then.
+    `transfers`: what `old` and the master keys before it, the newest first, derive for the purpose TRANSFER.
 
     Raises:
         Conflict: slots that an earlier localvault made have no public key; or a rotation is unfinished.
@@ -254,9 +293,9 @@ def rotated(header: Header, old: MasterKey, new: MasterKey, slot_id: bytes, exch
     header.authenticate(old)
     if header.unfinished or header.generation == MAX_GENERATION:
         raise Conflict("the master key cannot be rotated: the rotation before is unfinished")
-    generation, own = header.generation + 1, public_key(exchange)
+    generation, own = header.generation + 1, public_key(way.exchange)
     renewed = [
-        slot_format.renewed(slot, header.vault_id, old, new, generation, own if slot.id == slot_id else None)
+        slot_format.renewed(slot, header.vault_id, old, new, generation, own if way.came_by(slot) else None)
         if slot.kind in KIND_NAMES
         else None
         for slot in header.slots
@@ -269,7 +308,8 @@ def rotated(header: Header, old: MasterKey, new: MasterKey, slot_id: bytes, exch
             f"an earlier localvault made these slots, which cannot take a new master key: {', '.join(left_out)}",
             hint="remove them, or change their passphrases, first; or open the vault through the only one of them",
         )
-    return header._replace(generation=generation).signed(new, slots)
+    proofs = proofs_of(new, header.vault_id, generation, transfers)
+    return header._replace(generation=generation, proofs=proofs).signed(new, slots)
 
 
 def finished(header: Header, master: MasterKey) -> Header:
@@ -363,6 +403,11 @@ def change_passphrase(
 def recovery_slots(header: Header) -> tuple[Slot, ...]:
     """The slots whose recovery keys a backup can be sealed for."""
     return tuple(slot for slot in header.slots if slot.kind == RECOVERY)
+
+
+def _generations(cursor: Cursor) -> tuple[int, int, tuple[bytes, ...]]:
+    generation, oldest, count = cursor.number(4), cursor.number(4), cursor.number(1)
+    return generation, oldest, tuple(cursor.take(PROOF_SIZE) for _ in range(count))
 
 
 def _named(slot: Slot, vault_id: bytes, master: MasterKey) -> str:

@@ -22,6 +22,7 @@ JOURNAL_SIGNING: Final = "journal signing"
 SCOPE_ROOT: Final = "scope root"
 SLOTS: Final = "slots"
 SLOT_ATTRIBUTES: Final = "slot attributes"
+SUCCESSION: Final = "succession"
 TRANSFER: Final = "transfer"
 
 NAME_ID_SIZE = 16

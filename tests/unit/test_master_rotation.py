@@ -25,13 +25,16 @@ from localvault import (
     VaultClosed,
     master_rotation,
 )
+from localvault.master_rotation import MasterRotation
 from localvault.masters import read_place
 from localvault.native.memory import Locked
 from localvault.records import HEADER_KEY, VAULT, Records
+from localvault.sealing import slots
 from localvault.sealing.header import Header
-from localvault.sealing.keyring import KEYRING_KEY
-from localvault.sealing.master import MasterKey
+from localvault.sealing.keyring import KEYRING_KEY, Keyring
+from localvault.sealing.master import INDEX, TRANSFER, MasterKey
 from localvault.sealing.scopes import Scopes
+from localvault.sealing.succession import proofs_of
 from localvault.slots import read_header
 from localvault.store.layout import Table
 from localvault.store.writing import LmdbWriteTxn
@@ -359,6 +362,69 @@ def test_a_process_whose_slot_is_gone_is_told(path: Path, token: bytes) -> None:
         assert epochs(owner) == {1}
 
 
+def push_master_key(vault: Vault, leaked: MasterKey, old: Header) -> None:
+    """Put a master key of their own in, as somebody could who has a former one, a header of then, and the folder."""
+    stranger = MasterKey.generate()
+    with vault._parts.store.write() as txn:
+        now = read_header(txn)
+        generation, made = now.generation + 1, []
+        for slot in old.slots:
+            kept = slots.attributes_of(slot, old.vault_id, leaked)
+            assert kept.public is not None
+            binding = slots._exchange_binding(now.vault_id, slot, generation)
+            body = slot.kdf_part + slots.wrap_for(kept.public, binding, stranger.key)
+            sealed = slots._seal_attributes(now.vault_id, stranger, slot, kept)
+            made.append(slot._replace(body=body, attributes=sealed))
+        # Of the transfer keys they have that of the leaked master key, and may put it in any place.
+        proofs = proofs_of(stranger, now.vault_id, generation, [leaked.derive(TRANSFER)] * generation)
+        pushed = now._replace(generation=generation, oldest=now.generation, proofs=proofs)
+        txn.put(VAULT, HEADER_KEY, pushed.signed(stranger, tuple(made)).encode())
+        keyring = Keyring(leaked.derive(INDEX), (), Locked.random(32)).encode()
+        scopes = Scopes(stranger, now.vault_id, generation=generation)
+        txn.put(VAULT, KEYRING_KEY, scopes.sealer("/").seal(VAULT, KEYRING_KEY, keyring.view()))
+
+
+def test_a_master_key_pushed_by_who_has_a_former_one_is_not_followed(path: Path, token: bytes) -> None:
+    """Its slots open by the public keys they know; no open vault seals below it, nor lets it into a rotation."""
+    with opened(path) as vault:
+        leaked = MasterKey(Locked.of(bytes(vault._parts.masters.master.key.view())))
+        old = header_of(vault)
+        vault.rotate_master_key()
+        good = header_of(vault)
+        with vault._parts.store.read() as txn:
+            keyring = txn.get(VAULT, KEYRING_KEY)
+        assert keyring is not None
+        push_master_key(vault, leaked, old)
+        for act in (lambda: vault.secrets.set("new", "value"), vault.rotate_master_key):
+            with pytest.raises(Tampered, match="nobody made"):
+                act()
+        assert vault._parts.masters.generation == 1
+        with vault._parts.store.write() as txn:
+            txn.put(VAULT, HEADER_KEY, good.encode())
+            txn.put(VAULT, KEYRING_KEY, keyring)
+        assert vault.rotate_master_key().generation == 2
+        assert_readable(vault, token)
+
+
+def test_who_comes_second_goes_on_with_the_rotation_of_the_first(
+    path: Path, token: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it had looked just before the other began."""
+    begin = MasterRotation._begin
+    with opened(path) as first, opened(path) as second:
+        quicker = [first]
+
+        def begin_late(self: MasterRotation, total: int) -> bool:
+            while quicker:
+                break_off(quicker.pop())
+            return begin(self, total)
+
+        monkeypatch.setattr(MasterRotation, "_begin", begin_late)
+        told = second.rotate_master_key()
+        assert (told.generation, told.resumed) == (1, True)
+        assert_readable(second, token)
+
+
 def test_an_altered_record_leaves_it_unfinished(rotated: Vault, token: bytes) -> None:
     """Nothing is lost: put right, the record is sealed again and the rotation ends."""
     with rotated._parts.store.read() as txn:
@@ -523,7 +589,7 @@ def test_after_close_nothing_of_it_is_left(path: Path, token: bytes) -> None:
     vault.rotate_master_key()
     masters = vault._parts.masters
     vault.close()
-    for key in (masters.master.key, masters.exchange, masters._keyring.index):
+    for key in (masters.master.key, masters.way.exchange, masters._keyring.index):
         with pytest.raises(VaultClosed):
             key.view()
     with pytest.raises(VaultClosed):

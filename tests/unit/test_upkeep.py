@@ -76,7 +76,9 @@ def test_purge_protection_stays_on(vault: Vault) -> None:
     vault.configure(purge_protection=True)
     with pytest.raises(BadParameter, match="switched off"):
         vault.configure(purge_protection=False)
-    assert vault.configure(retention_days=7) == Settings("unit", retention_days=7, purge_protection=True)
+    with pytest.raises(BadParameter, match="shortened"):
+        vault.configure(retention_days=7)
+    assert vault.configure(max_tags=7) == Settings("unit", max_tags=7, purge_protection=True)
 
 
 def test_a_new_name_is_in_every_url(full: Vault) -> None:

@@ -149,6 +149,14 @@ def test_what_is_retired_for_long_is_told_within_days() -> None:
         assert len(late) > 1000
 
 
+def test_a_clock_set_back_retires_nothing_earlier_than_it_was_replaced() -> None:
+    """Or the retention time of purge protection would be over at once."""
+    border = next_id(NOW)
+    made = with_policy(None, VersionPolicy(latest_minus=0), border, 0, NOW - 200 * DAY)
+    assert retired_since(made, NOW - DAY) == b""
+    assert retired_since(made, NOW) == border
+
+
 def test_a_rotation_looks_at_one_version() -> None:
     """However far back the border is."""
     key = Key()

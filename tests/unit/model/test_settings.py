@@ -70,10 +70,18 @@ def test_purge_protection_is_on_or_off(value: Any) -> None:
         make(name="app", purge_protection=value)
 
 
+def test_with_purge_protection_the_retention_only_grows() -> None:
+    """Else it would protect from nobody who may change settings; it may be chosen where protection is switched on."""
+    on = changed(make(name="app"), {"purge_protection": True, "retention_days": 30})
+    assert changed(on, {"retention_days": 31}).retention_days == 31
+    with pytest.raises(BadParameter, match="30 days"):
+        changed(on, {"retention_days": 29})
+
+
 def test_purge_protection_stays_on() -> None:
     """Whatever else is changed; setting it on again changes nothing."""
     on = make(name="app", purge_protection=True)
-    assert changed(on, {"retention_days": 7}).purge_protection
+    assert changed(on, {"max_tags": 7}).purge_protection
     assert changed(on, {"purge_protection": True}) == on
     with pytest.raises(BadParameter):
         changed(on, {"purge_protection": False})

@@ -291,3 +291,46 @@ def test_a_folder_of_tokens(vault: Vault, crypto: Crypto, tokens: Path) -> None:
     assert (tokens / "0" / "0.token").stat().st_mode & 0o777 == 0o644
     assert list(tokens.rglob(".new.*")) == []
     assert localvault.rewrap(crypto, store).current == 299
+
+
+def test_a_link_put_in_the_place_of_a_token_is_not_followed(
+    vault: Vault, crypto: Crypto, tokens: Path, tmp_path: Path
+) -> None:
+    """Neither after the folder was listed nor between the reading and the writing; a pipe makes nobody wait."""
+    secret = tmp_path / "elsewhere"
+    secret.write_bytes(crypto.seal(b"another's", b"0/0.token"))
+    before = secret.read_bytes()
+    store = TokenFiles(tokens, pattern="*.token", context=lambda name: name.encode())
+    read, write = store.read, store.write
+
+    def linked(name: str) -> None:
+        (tokens / name).unlink()
+        (tokens / name).symlink_to(secret)
+
+    def write_late(changes: Any) -> Any:
+        if not (tokens / "0" / "14.token").is_symlink():
+            linked("0/14.token")
+        return write(changes)
+
+    assert len(read(None, 1)) == 1  # lists the folder
+    linked("0/0.token")
+    (tokens / "0" / "7.token").unlink()
+    os.mkfifo(tokens / "0" / "7.token")
+    store.read = lambda after, limit: read(after or "-", limit)  # type: ignore[method-assign]
+    store.write = write_late  # type: ignore[method-assign]
+    vault.keys.rotate("data")
+    assert localvault.rewrap(crypto, store).rewrapped == 297
+    assert secret.read_bytes() == before
+    assert all((tokens / "0" / name).is_symlink() for name in ("0.token", "14.token"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_stays_its_owners(vault: Vault, crypto: Crypto, tokens: Path) -> None:
+    """Whoever rewraps it: an application that may read nothing but its own files goes on reading."""
+    path = tokens / "0" / "0.token"
+    os.chown(path, 12345, 23456)
+    path.chmod(0o600)
+    vault.keys.rotate("data")
+    localvault.rewrap(crypto, TokenFiles(tokens, context=lambda name: name.encode()))
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (12345, 23456, 0o600)

@@ -163,12 +163,15 @@ def test_a_misspelt_name_is_an_error(
 
 
 def test_what_cannot_be_used_is_refused(table: sqlite3.Connection) -> None:
-    """Names without a character or with NUL, another style of parameters, a transaction that somebody has open."""
+    """Names without a character or with NUL, styles and quotes of no database, a transaction that somebody has open."""
     for name in ("", "a\0b"):
         with pytest.raises(BadParameter, match="name"):
             SqlTokens(table, "cards", key=name, token="token")
     with pytest.raises(BadParameter, match="style"):
         SqlTokens(table, "cards", key="id", token="token", paramstyle="named")
+    for quote in ("", "[", "'"):
+        with pytest.raises(BadParameter, match="no database"):
+            SqlTokens(table, "cards", key="id", token="token", quote=quote)
     table.execute("DELETE FROM cards WHERE id = 1")
     with pytest.raises(BadParameter, match="transaction"):
         SqlTokens(table, "cards", key="id", token="token")

@@ -38,12 +38,16 @@ def purpose(name: str) -> bytes:
 
 
 def test_the_header_reads_as_specified() -> None:
-    """Sections 1, 2 and 2.5: generations, and the new master key out of every slot by its private key."""
+    """Sections 1, 2, 2.5 and 2.6: generations, the proof, the new master key by every slot's private key."""
     assert HEADER[-32:] == hashlib.sha256(HEADER[:-32]).digest()
     assert HEADER[-64:-32] == hmac.digest(purpose("slots"), HEADER[:-64], "sha256")
     reading = Reading(HEADER[:-64])
     assert (reading.take(8), reading.number(2), reading.take(16)) == (b"lvheader", 2, VAULT_ID)
     assert (reading.number(4), reading.number(4)) == (1, 0)
+    former = bytes.fromhex(VECTORS["old_master_key"])
+    transfer = expand(former, b"localvault/master/v1 transfer")
+    told = VAULT_ID + (1).to_bytes(4) + purpose("succession")
+    assert (reading.number(1), reading.take(32)) == (1, expand(transfer, b"localvault/succession/v1 " + told))
     for label in VECTORS["labels"][: reading.number(1)]:
         kind, slot_id = reading.number(1), reading.take(16)
         body, attributes = reading.take(reading.number(2)), reading.take(reading.number(2))

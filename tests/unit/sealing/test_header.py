@@ -35,7 +35,7 @@ from localvault.sealing.header import (
     unlock_again,
     unlock_through,
 )
-from localvault.sealing.master import MasterKey
+from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.profiles import OWASP_MINIMUM
 from localvault.sealing.slots import Slot
 from localvault.testing.profiles import CHEAPEST
@@ -108,7 +108,7 @@ def test_what_is_stored_prints_back() -> None:
 def test_the_layout_is_the_formats() -> None:
     """Magic, format, vault id, number of slots, MAC and checksum where format.md section 1 has them."""
     data = FULL.encode()
-    assert data[:35] == b"lvheader" + b"\0\x02" + VAULT_ID + bytes(8) + b"\x03"
+    assert data[:36] == b"lvheader" + b"\0\x02" + VAULT_ID + bytes(9) + b"\x03"
     assert data[-64:-32] == FULL.mac
     assert data[-32:] == hashlib.sha256(data[:-32]).digest()
 
@@ -214,10 +214,11 @@ def altered(at: int, value: bytes) -> bytes:
         (altered(8, b"\0\0"), Damaged),
         (altered(26, bytes(3) + b"\x02"), Damaged),
         (altered(30, bytes(3) + b"\x01"), Damaged),
-        (altered(34, b"\0"), Damaged),
-        (altered(34, b"\x02"), Damaged),
-        (altered(34, b"\x04"), Damaged),
-        (altered(34, b"\x41"), Damaged),
+        (altered(34, b"\xff"), Damaged),
+        (altered(35, b"\0"), Damaged),
+        (altered(35, b"\x02"), Damaged),
+        (altered(35, b"\x04"), Damaged),
+        (altered(35, b"\x41"), Damaged),
         (with_checksum(bytes(32)), Damaged),
     ],
 )
@@ -345,7 +346,8 @@ NEW = MasterKey(Locked.of(b"n" * 32))
 def rotated_by(credential: Credential, header: Header = FULL, old: MasterKey = MASTER) -> Header:
     """The header after a rotation by somebody who came in with this credential."""
     unlocked = unlock_through(header, credential, allow_weak=True)
-    return rotated(header, old, NEW, unlocked.slot_id, unlocked.exchange)
+    transfers = [old.derive(TRANSFER), *[MASTER.derive(TRANSFER)] * header.generation]
+    return rotated(header, old, NEW, unlocked, transfers)
 
 
 @pytest.mark.parametrize("by", [PASSPHRASE, KEYFILE, RECOVERY])
@@ -389,6 +391,42 @@ def test_an_open_process_follows_two_rotations_by_its_slot() -> None:
     for header in (changed, removed):
         with pytest.raises(UnlockFailed, match="new master key"):
             unlock_again(header, unlocked.slot_id, unlocked.exchange)
+
+
+def test_a_master_key_is_followed_only_where_its_maker_had_the_one_before() -> None:
+    """Through several rotations; whoever knows the slots' public keys alone makes none that is followed."""
+    first = finished(rotated_by(KEYFILE), NEW)
+    second = Header.decode(rotated_by(RECOVERY, first, NEW).encode())
+    assert second.content() + second.mac == second.encode()[:-32]
+    first.follows(NEW, MASTER, 0)
+    second.follows(NEW, MASTER, 0)
+    second.follows(NEW, NEW, 1)
+    stranger = MasterKey.generate()
+    altered = second._replace(proofs=(bytes(32), *second.proofs[1:]))
+    for header, master, former, generation in (
+        (second, stranger, NEW, 1),  # another master key beside the right proofs
+        (second, NEW, stranger, 1),
+        (second, NEW, MASTER, 1),  # the proof for another generation
+        (second._replace(generation=3), NEW, NEW, 2),
+        (second._replace(proofs=()), NEW, NEW, 1),
+        (altered, NEW, NEW, 1),
+    ):
+        with pytest.raises(Tampered, match="nobody made"):
+            header.follows(master, former, generation)
+    with pytest.raises(UnlockFailed, match="255 times"):
+        second._replace(generation=256).follows(NEW, MASTER, 0)
+
+
+def test_a_key_pair_at_hand_stands_for_the_slot_as_it_was_opened() -> None:
+    """A slot whose passphrase was changed by an earlier localvault is not wrapped for the passphrase before."""
+    alone = remove_slot(remove_slot(FULL, MASTER, FULL.slots[1].id), MASTER, FULL.slots[2].id)
+    before = as_format_1(alone)
+    unlocked = unlock_through(before, PASSPHRASE, allow_weak=True)
+    after = as_format_1(
+        change_passphrase(before, MASTER, PASSPHRASE, credentials.passphrase("other"), **WEAK)
+    )
+    with pytest.raises(Conflict, match=before.slots[0].id.hex()):
+        rotated(after, MASTER, NEW, unlocked, [MASTER.derive(TRANSFER)])
 
 
 def test_a_body_of_one_generation_does_not_open_in_another() -> None:

@@ -268,7 +268,7 @@ def test_after_a_rotation_the_old_master_key_opens_no_new_backup() -> None:
     """The recovery key opens those made before and after, and so does the vault; the old master key only the former."""
     unlocked = unlock_through(HEADER, RECOVERY)
     new = MasterKey.generate()
-    header = rotated(HEADER, MASTER, new, unlocked.slot_id, unlocked.exchange)
+    header = rotated(HEADER, MASTER, new, unlocked, OWN)
     blob = seal_blob(PAYLOAD, header=header, master=new)
     assert open_blob(blob, recovery_key=RECOVERY) == PAYLOAD
     assert open_blob(BLOB, recovery_key=RECOVERY) == PAYLOAD

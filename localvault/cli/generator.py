@@ -7,6 +7,7 @@ in the same command, or said --commands.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from localvault.cli.objects import to_dict
 from localvault.cli.options import Command, GlobalOptions, Group, options
 from localvault.cli.output import Column, write_object, write_rows
 from localvault.cli.parameters import in_order, of_new, properties
+from localvault.cli.rotation import in_parts, is_selection, selected, selection
 from localvault.cli.unlock import open_vault
 
 if TYPE_CHECKING:
@@ -87,14 +89,32 @@ def get_generator(options: GlobalOptions, name: str) -> None:
 
 
 @click.command("rotate", cls=Command)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@selection("secret that is enabled and has a generator")
 @commands
 @options
-def rotate(options: GlobalOptions, names: tuple[str, ...], commands: bool) -> None:
+def rotate(
+    options: GlobalOptions,
+    names: tuple[str, ...],
+    everything: bool,
+    tags: tuple[tuple[str, str], ...],
+    commands: bool,
+) -> None:
     """Add a version with a new value from each secret's generator, with the same tags, content type and lifetime."""
+    chosen = is_selection("secret", names, everything, tags)
     with open_vault(options) as vault:
-        made = (vault.secrets.rotate(name, commands=commands).properties for name in names)
-        write_rows(options, made, _MADE, to_dict)
+        secrets = vault.secrets
+        found = list(names)
+        if chosen:
+            enabled = selected("secret", secrets, dict(tags))
+            found = [name for name in enabled if secrets.generator(name) is not None]
+        made = in_parts(
+            options,
+            partial(secrets.rotate, commands=commands),
+            partial(secrets.rotate_many, commands=commands),
+            found,
+            named=not chosen,
+        )
+        write_rows(options, [secret.properties for secret in made], _MADE, to_dict)
 
 
 def add_generators(group: Group) -> None:

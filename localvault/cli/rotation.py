@@ -7,9 +7,9 @@ of it cannot be rotated is left out with a word, while a key that was named is a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -21,45 +21,80 @@ from localvault.cli.output import Column, progress, waiting, write_object, write
 from localvault.cli.parameters import tag
 from localvault.cli.text import moment
 from localvault.cli.unlock import open_vault
-from localvault.errors import BadParameter
+from localvault.errors import BadParameter, Forbidden, GeneratorFailed
 
 if TYPE_CHECKING:
-    from localvault import Key, RotationPolicy, Vault
+    from localvault import RotationPolicy
 
-_PART = 256  # keys rotated in one transaction
+
+class Collection(Protocol):
+    """What is asked of `vault.keys` and `vault.secrets` to select from them."""
+
+    def list(self) -> Iterable[Any]:
+        """Return the properties of everything there is."""
+
+
+Made = TypeVar("Made")
+Function = TypeVar("Function", bound=Callable[..., Any])
+_PART = 256  # objects rotated in one transaction
 _POLICY_MAX = 64 * 1024
 _ID = (Column("id", lambda key: key.id),)
 
 
+def selection(noun: str) -> Callable[[Function], Function]:
+    """Add the arguments that say what is to be rotated: names, or all, or what has tags."""
+    decorators = (
+        click.argument("names", metavar="[NAME]…", nargs=-1),
+        click.option("--all", "everything", is_flag=True, help=f"Every {noun}."),
+        click.option(
+            "--tag",
+            "tags",
+            type=tag,
+            multiple=True,
+            metavar="NAME=VALUE",
+            help=f"Every {noun} with this tag; with all of them if repeated.",
+        ),
+    )
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def is_selection(noun: str, names: tuple[str, ...], everything: bool, tags: Sequence[object]) -> bool:
+    """Return whether what is to be rotated was selected, and not named.
+
+    Raises:
+        CannotUse: neither, or both.
+    """
+    chosen = everything or bool(tags)
+    if bool(names) == chosen:
+        raise CannotUse(
+            f"say which {noun}s: by NAME, by --tag, or --all of them", hint=f"localvault {noun} rotate --help"
+        )
+    return chosen
+
+
 @click.command("rotate", cls=Command)
-@click.argument("names", metavar="[NAME]…", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every key that is enabled.")
-@click.option(
-    "--tag",
-    "tags",
-    type=tag,
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Every enabled key with this tag; with all of them if repeated.",
-)
+@selection("key that is enabled")
 @options
 def rotate(
     options: GlobalOptions, names: tuple[str, ...], everything: bool, tags: tuple[tuple[str, str], ...]
 ) -> None:
     """Add a version with new material of the same type and make it current; what the old one sealed still opens."""
-    chosen = everything or bool(tags)
-    if bool(names) == chosen:
-        raise CannotUse(
-            "say which keys: by NAME, by --tag, or --all of them", hint="localvault key rotate --help"
-        )
+    chosen = is_selection("key", names, everything, tags)
     with open_vault(options) as vault:
         if len(names) == 1:
             with waiting(options, "Making the key"):
                 made = vault.keys.rotate(names[0])
             write_object(options, made.to_dict(), made.id)
             return
-        found = _chosen(vault, dict(tags)) if chosen else list(names)
-        write_rows(options, list(_rotated(options, vault, found, named=not chosen)), _ID, to_dict)
+        found = selected("key", vault.keys, dict(tags)) if chosen else list(names)
+        rotated = in_parts(options, vault.keys.rotate, vault.keys.rotate_many, found, named=not chosen)
+        write_rows(options, list(rotated), _ID, to_dict)
 
 
 def add_rotation_policy(group: Group, noun: str, collection: str) -> None:
@@ -72,38 +107,48 @@ def add_rotation_policy(group: Group, noun: str, collection: str) -> None:
     group.add_command(policies)
 
 
-def _chosen(vault: Vault, tags: dict[str, str]) -> list[str]:
-    """Return the names of the enabled keys that have all the tags, in order."""
+def selected(noun: str, verbs: Collection, tags: dict[str, str]) -> list[str]:
+    """Return the names of the enabled objects that have all the tags, in order."""
     found = []
-    for properties in vault.keys.list():
+    for properties in verbs.list():
         if not tags.items() <= properties.tags.items():
             continue
         if properties.enabled:
             found.append(properties.name)
         else:
-            warn(f"key {properties.name} is disabled and left out")
+            warn(f"{noun} {properties.name} is disabled and left out")
     return sorted(found)
 
 
-def _rotated(options: GlobalOptions, vault: Vault, names: list[str], *, named: bool) -> Iterator[Key]:
+def in_parts(
+    options: GlobalOptions,
+    rotate_one: Callable[[str], Made],
+    rotate_many: Callable[[list[str]], list[Made]],
+    names: list[str],
+    *,
+    named: bool,
+) -> Iterator[Made]:
+    """Yield the new versions, part by part, and show how far it is."""
     rest, done = iter(names), 0
     with progress(options, "Rotating") as advance:
         while part := list(islice(rest, _PART)):
-            yield from vault.keys.rotate_many(part) if named else _one_by_one(vault, part)
+            yield from rotate_many(part) if named else _as_many_as_can(rotate_one, rotate_many, part)
             done += len(part)
             advance(done, len(names))
 
 
-def _one_by_one(vault: Vault, names: list[str]) -> Iterable[Key]:
+def _as_many_as_can(
+    rotate_one: Callable[[str], Made], rotate_many: Callable[[list[str]], list[Made]], names: list[str]
+) -> list[Made]:
     """Rotate a part together, or, if one of them cannot be rotated (it is a public key), each by itself."""
     try:
-        return vault.keys.rotate_many(names)
-    except BadParameter:
+        return rotate_many(names)
+    except (BadParameter, Forbidden, GeneratorFailed):
         made = []
         for name in names:
             try:
-                made.append(vault.keys.rotate(name))
-            except BadParameter as error:
+                made.append(rotate_one(name))
+            except (BadParameter, Forbidden, GeneratorFailed) as error:
                 warn(f"left out: {error.message}")
         return made
 

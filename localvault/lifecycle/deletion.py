@@ -13,6 +13,7 @@ from localvault.lifecycle.head import Head
 from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Objects
 from localvault.model.clock import DAY
+from localvault.model.ids import made_on
 from localvault.records import VERSIONS, Mutation
 
 
@@ -24,9 +25,9 @@ def delete(call: Call, mutation: Mutation, objects: Objects, name: str) -> Head:
     """
     key, old = objects.find(mutation, name)
     retention = objects.ground.settings(mutation).retention_days * DAY
-    head = Head(
-        old.name, old.current, old.attributes, old.traits, call.now, call.now + retention, old.settings
-    )
+    # Counted from no earlier than the version was made: a clock set back must not end the retention at once.
+    purge_on = max(call.now, made_on(old.current)) + retention
+    head = Head(old.name, old.current, old.attributes, old.traits, call.now, purge_on, old.settings)
     call.version = old.current
     objects.put_head(mutation, key, head, old)
     note(call, objects.ground, objects.kind, "Deleted", head)

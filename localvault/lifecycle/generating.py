@@ -6,12 +6,14 @@ transaction, so that no other writer waits for a program; the transaction looks 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from localvault.door import Call
 from localvault.errors import BadParameter
 from localvault.lifecycle import rotation
 from localvault.lifecycle.generators import generator_of, make_value, set_generator
+from localvault.lifecycle.rotating import rotate_many
 from localvault.lifecycle.rotation import Fresh, Plan
 from localvault.lifecycle.verbs import ObjectVerbs
 from localvault.model.generator import Generator, Maker
@@ -46,6 +48,19 @@ class GeneratingVerbs(ObjectVerbs[SecretProperties, DeletedSecret]):
         with self._ground.door.preparing(SECRET_ROTATE, target) as look:
             fresh = rotation.make(look(lambda call, records: self._plan(records, name, commands)))
         return self._ground.door.write(SECRET_ROTATE, target, self._rotate, name, fresh)
+
+    def rotate_many(self, names: Iterable[str], *, commands: bool = False) -> list[Secret]:
+        """Rotate many secrets, 256 to a transaction, each with an event of its own; returns the new versions.
+
+        Raises:
+            GeneratorFailed, Forbidden, BadParameter, SecretNotFound: as for `rotate`, of some secret; none of its
+                transaction was rotated. Those before it are: call again with what is left.
+        """
+
+        def plan(records: Records, name: str) -> Plan:
+            return self._plan(records, name, commands)
+
+        return rotate_many(self._objects, SECRET_ROTATE, names, plan, self._rotate)
 
     def generator(self, name: str) -> Generator | None:
         """Return what makes a secret's values, or None if nothing does.

@@ -1,26 +1,68 @@
-"""The verbs by which keys get a new version: one, or many at once.
+"""The verbs by which keys get a new version, and how many objects of a kind get one at once.
 
 Relies on `rotation`, which the agenda uses too. Promises: material is made before the transaction, so that no other
-writer waits for it; every rotated key has an event of its own.
+writer waits for it; every rotated object has an event of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import TypeVar
 
 from localvault.door import Call
 from localvault.lifecycle import rotation
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.key import DeletedKey, Key
-from localvault.lifecycle.objects import Version
+from localvault.lifecycle.objects import Objects, Version
 from localvault.lifecycle.retiring import RetiringVerbs
 from localvault.lifecycle.rotation import Fresh, Plan
 from localvault.model.properties import KeyProperties
-from localvault.operations import KEY_ROTATE
+from localvault.operations import KEY_ROTATE, Operation
 from localvault.records import Mutation, Records
 
-_AT_ONCE = 256  # keys rotated in one transaction: a sync is shared, and other writers do not wait long
+T = TypeVar("T")
+_AT_ONCE = 256  # objects rotated in one transaction: a sync is shared, and other writers do not wait long
+
+
+def rotate_many(
+    objects: Objects,
+    operation: Operation,
+    names: Iterable[str],
+    plan: Callable[[Records, str], Plan],
+    rotate: Callable[[Call, Mutation, str, Fresh], T],
+) -> list[T]:
+    """Return what `rotate` makes of every object named, planned by `plan`: part by part, each part as one transaction.
+
+    Raises whatever the two raise; nothing of that part is rotated, while those before it are.
+    """
+    rest = iter(names)
+    made: list[T] = []
+    while part := list(islice(rest, _AT_ONCE)):
+        made += _rotate_part(objects, operation, part, plan, rotate)
+    return made
+
+
+def _rotate_part(
+    objects: Objects,
+    operation: Operation,
+    names: list[str],
+    plan: Callable[[Records, str], Plan],
+    rotate: Callable[[Call, Mutation, str, Fresh], T],
+) -> list[T]:
+    door, fresh = objects.ground.door, list[Fresh]()
+    try:
+        with door.preparing(operation, "/" + objects.kind.collection) as look:
+            for planned in look(lambda call, records: [plan(records, name) for name in names]):
+                fresh.append(rotation.make(planned))
+        with door.together():
+            return [
+                door.write(operation, objects.target(name), rotate, name, each)
+                for name, each in zip(names, fresh, strict=True)
+            ]
+    finally:
+        for each in fresh:
+            each.wipe()
 
 
 class RotatingVerbs(RetiringVerbs[KeyProperties, DeletedKey]):
@@ -51,27 +93,7 @@ class RotatingVerbs(RetiringVerbs[KeyProperties, DeletedKey]):
             KeyNotFound, BadParameter: as for `rotate`, of some key; none of its transaction was rotated. Those before
                 it are: call again with what is left.
         """
-        rest = iter(names)
-        made: list[Key] = []
-        while part := list(islice(rest, _AT_ONCE)):
-            made += self._rotate_part(part)
-        return made
-
-    def _rotate_part(self, names: list[str]) -> list[Key]:
-        door, fresh = self._ground.door, []
-        try:
-            with door.preparing(KEY_ROTATE, "/keys") as look:
-                plans = look(lambda call, records: [self._plan(records, name) for name in names])
-                for plan in plans:
-                    fresh.append(rotation.make(plan))
-            with door.together():
-                return [
-                    door.write(KEY_ROTATE, self._objects.target(name), self._rotate, name, each)
-                    for name, each in zip(names, fresh, strict=True)
-                ]
-        finally:
-            for each in fresh:
-                each.wipe()
+        return rotate_many(self._objects, KEY_ROTATE, names, self._plan, self._rotate)
 
     def _plan(self, records: Records, name: str) -> Plan:
         return rotation.plan(records, self._objects, *self._objects.find(records, name))

@@ -186,6 +186,11 @@ CASES: dict[str, Case] = {
         lambda w: w.vault.secrets.generate("new", Generator.hex(16)),
         [Told("SecretSet", "/secrets/new", "made")],
     ),
+    "secrets.rotate_many": Case(
+        lambda w: w.vault.secrets.rotate_many(["db"]),
+        [Told("SecretRotate", "/secrets/db", "made")],
+        lambda w: w.vault.secrets.set_generator("db", Generator.hex(16)),
+    ),
     "secrets.rotate": Case(
         lambda w: w.vault.secrets.rotate("db"),
         [Told("SecretRotate", "/secrets/db", "made")],

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from localvault import Generator, KeyVersionRetired, LifetimeAction, RotationPolicy, Vault, VersionPolicy
+import localvault
+from localvault import (
+    BadParameter,
+    Generator,
+    KeyVersionRetired,
+    LifetimeAction,
+    PurgeProtected,
+    RotationPolicy,
+    Vault,
+    VersionPolicy,
+)
 from localvault.testing.clock import FixedClock
+from localvault.testing.profiles import CHEAPEST
 
 YEARLY = RotationPolicy("P1Y", [LifetimeAction("Rotate", time_after_create="P90D")])
 WAYS: dict[str, Callable[[Vault, FixedClock], object]] = {
@@ -90,3 +103,35 @@ def test_a_secret_with_a_generator_lives_by_its_policy(vault: Vault, clock: Fixe
     for made in (by_hand, by_agenda):
         assert made.properties.expires_on is not None
         assert (made.properties.expires_on - made.properties.created).days == 365
+
+
+def test_many_secrets_are_rotated_together(vault: Vault) -> None:
+    """Each by its own generator; one that has none keeps its whole part as it was."""
+    for name in ("a", "b"):
+        vault.secrets.generate(name, Generator.hex(16))
+    before = {name: vault.secrets.get(name).value for name in ("a", "b")}
+    made = {secret.name: secret.value for secret in vault.secrets.rotate_many(["a", "b"])}
+    assert made == {name: vault.secrets.get(name).value for name in ("a", "b")}
+    assert not made.items() & before.items()
+    vault.secrets.set("c", "one")
+    with pytest.raises(BadParameter):
+        vault.secrets.rotate_many(["a", "b", "c"])
+    assert {name: vault.secrets.get(name).value for name in ("a", "b")} == made
+
+
+def test_a_clock_set_back_before_a_deletion_ends_no_retention(tmp_path: Path, clock: FixedClock) -> None:
+    """Purge protection counts from no earlier than the version was made."""
+    made: dict[str, Any] = {
+        "passphrase": "p",
+        "name": "set-back",
+        "kdf": CHEAPEST,
+        "allow_weak": True,
+        "clock": clock,
+    }
+    with localvault.create(tmp_path / "v", **made, purge_protection=True) as vault:
+        vault.secrets.set("s", "v")
+        clock.move(days=-1000)
+        vault.secrets.delete("s")
+        clock.move(days=1000)
+        with pytest.raises(PurgeProtected):
+            vault.secrets.purge("s")

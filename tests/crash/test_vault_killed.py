@@ -114,8 +114,8 @@ class Story:
             way.passphrase = self.model.passphrase
             self.model = way
             self.model.blobs.clear()  # they were in the killed process's memory
-            for name, token, text in self.model.tokens[-5:]:
-                assert vault.crypto(name).open(life.unarmoured(token)) == text.encode()
+            for name, token, text in self.model.opening():
+                assert vault.crypto(name).open(token) == text
             self._check_events(vault)
             assert vault.check() == []
             self.length = vault.audit.verify().size
@@ -134,7 +134,12 @@ class Story:
         raise AssertionError("no passphrase opens the vault")
 
     def _check_events(self, vault: localvault.Vault) -> None:
-        told = Counter(event.correlation_id for event in vault.audit.events() if event.correlation_id)
+        # Not those of forgetting keys of spools from before a rotation: that is done once the spools are gone.
+        told = Counter(
+            event.correlation_id
+            for event in vault.audit.events()
+            if event.correlation_id and (event.details or {}).get("step") != "tidy"
+        )
         for name in self.maybe.keys() & told.keys():
             assert told.pop(name) <= self.maybe[name]
         expected = +self.events

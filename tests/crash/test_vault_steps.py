@@ -29,7 +29,7 @@ from tests.support.life import Hand, Op
 from tests.support.steps import Call, killed_before, stand_in, steps_of, traceable
 
 EVERY = pytest.mark.soak
-SOME = 80  # steps in the normal run
+SOME = 64  # steps in the normal run
 
 
 def a_day(copies: Path) -> list[Op]:
@@ -39,10 +39,18 @@ def a_day(copies: Path) -> list[Op]:
         ["set_many", [["api-key", "long 6000"], ["db", "two"], ["x", "bytes 1"]]],
         ["key", "orders", "oct"],
         ["seal", "orders", "a line"],
+        ["rotation_policy", "orders"],
         ["rotate", "orders"],
+        ["agenda"],
+        ["seal", "orders", "another line"],
+        ["version_policy", "orders", 1],
+        ["generate", "api-key"],
         ["batch", [["set", "x", "three"], ["delete", "db"], ["get", "x"], ["key", "archive", "OKP"]]],
         ["gets", "x", 25],
         ["update", "api-key", "a tag"],
+        ["rotate_secret", "api-key"],
+        ["master"],
+        ["trim", "orders"],
         ["recover", "db"],
         ["backup", "db"],
         ["delete", "db"],

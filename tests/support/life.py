@@ -10,17 +10,21 @@ from __future__ import annotations
 import base64
 import copy
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import localvault
-from localvault import LocalVaultError, Vault
+from localvault import Generator, LifetimeAction, LocalVaultError, RotationPolicy, Vault, VersionPolicy
 from localvault.testing.profiles import CHEAPEST
 
 Op = list[Any]
 PASSPHRASE = "a passphrase of tests"
 SECRETS = ["db", "api-key", "Mail-Password", "x", "a" * 127]
 KEYS = ["orders", "archive"]
+# Days: when a policy rotates a key, and when the agenda is run, which is before any purge is due.
+ROTATED_AFTER, LATER = 50, 60
+MADE = "made by the application"  # by the generator that `generate` gives a secret
 KEY_TYPES = {"oct": {"size": 256}, "EC": {"curve": "P-256"}, "OKP": {"curve": "Ed25519"}}
 
 
@@ -106,7 +110,12 @@ class Hand:
         self.passphrase = passphrase
         self.blobs: dict[str, str] = {}
         self.slots: list[str] = []
-        self.vault = reopen(path, passphrase)
+        self.vault = self._opened()
+
+    def _opened(self) -> Vault:
+        vault = reopen(self.path, self.passphrase)
+        vault.secrets.register("maker", lambda name, properties: MADE)
+        return vault
 
     def perform(self, op: Op) -> Any:
         """Do it; returns its outcome, `["error", code]` for an error of the vault's that is no failure of the vault."""
@@ -159,6 +168,34 @@ class Hand:
     def _rotate(self, name: str) -> Any:
         return self.vault.keys.rotate(name).version
 
+    def _rotation_policy(self, name: str) -> Any:
+        policy = RotationPolicy(None, [LifetimeAction("Rotate", f"P{ROTATED_AFTER}D")])
+        self.vault.keys.set_rotation_policy(name, policy)
+
+    def _agenda(self) -> Any:
+        done = self.vault.agenda.run_due(datetime.now(UTC) + timedelta(days=LATER))
+        return sorted([each.action, each.target, self._current(each.target)] for each in done)
+
+    def _current(self, target: str) -> str | None:
+        return self.vault.keys.get(target.rpartition("/")[2]).version
+
+    def _version_policy(self, name: str, minus: int) -> Any:
+        return self.vault.keys.set_version_policy(name, VersionPolicy(latest_minus=minus)).latest_minus
+
+    def _trim(self, name: str) -> Any:
+        return len(self.vault.keys.trim(name))
+
+    def _generate(self, name: str) -> Any:
+        return self.vault.secrets.generate(name, Generator.named("maker")).version
+
+    def _rotate_secret(self, name: str) -> Any:
+        return self.vault.secrets.rotate(name).version
+
+    def _master(self) -> Any:
+        parts: list[int] = []
+        generation = self.vault.rotate_master_key(lambda done, total: parts.append(done)).generation
+        return [generation, len(parts)]
+
     def _seal(self, name: str, text: str) -> Any:
         return base64.b64encode(self.vault.crypto(name).seal(text.encode())).decode()
 
@@ -170,7 +207,7 @@ class Hand:
 
     def _reopen(self) -> Any:
         self.vault.close()
-        self.vault = reopen(self.path, self.passphrase)
+        self.vault = self._opened()
 
     def _slot(self, label: str) -> Any:
         self.vault.slots.add_recovery_key(label=label)
@@ -206,6 +243,10 @@ class Model:
         self.secrets: dict[str, Versions] = {}
         self.deleted: dict[str, Versions] = {}
         self.keys: dict[str, list[list[Any]]] = {}  # [version id, type]
+        self.scheduled: list[str] = []  # keys with a rotation policy
+        self.minus: dict[str, int] = {}  # of keys with a version policy
+        self.generated: list[str] = []  # secrets with a generator
+        self.generation = 0  # of the master key
         self.tokens: list[tuple[str, str, str]] = []
         self.blobs: dict[str, Versions] = {}
         self.slots: list[str] = []
@@ -285,6 +326,49 @@ class Model:
         self.keys[name].append([_identifier(outcome), self.keys[name][-1][1]])
         return None
 
+    def _rotation_policy(self, name: str, *, outcome: Any) -> None:
+        self.scheduled = sorted({*self.scheduled, name})
+
+    def _agenda(self, *, outcome: Any) -> None:
+        done = [ANY] * len(self.scheduled) if outcome is _UNKNOWN else [version for *_, version in outcome]
+        for name, version in zip(self.scheduled, done, strict=True):
+            self.keys[name].append([version, self.keys[name][-1][1]])
+        if outcome is not _UNKNOWN:
+            assert [each[:2] for each in outcome] == [["rotate", f"/keys/{name}"] for name in self.scheduled]
+
+    def _version_policy(self, name: str, minus: int, *, outcome: Any) -> None:
+        self.minus[name] = minus
+        _expect(outcome, minus)
+
+    def _trim(self, name: str, *, outcome: Any) -> None:
+        kept = self._in_use(name)
+        _expect(outcome, len(self.keys[name]) - len(kept))
+        self.keys[name] = kept
+
+    def _in_use(self, name: str) -> list[list[Any]]:
+        """The versions of a key that its version policy has not retired."""
+        return self.keys[name][-1 - self.minus[name] :] if name in self.minus else self.keys[name]
+
+    def opening(self) -> list[tuple[str, bytes, bytes]]:
+        """The key, the token and the text of what was sealed last, and still opens."""
+        found = []
+        for name, armoured, text in self.tokens[-5:]:
+            token = unarmoured(armoured)
+            if localvault.token_version(token) in [version for version, _ in self._in_use(name)]:
+                found.append((name, token, text.encode()))
+        return found
+
+    def _generate(self, name: str, *, outcome: Any) -> None:
+        self._set(name, MADE, outcome=outcome)
+        self.generated = sorted({*self.generated, name})
+
+    def _rotate_secret(self, name: str, *, outcome: Any) -> None:
+        self.secrets[name].append([_identifier(outcome), MADE, self.secrets[name][-1][2]])
+
+    def _master(self, *, outcome: Any) -> None:
+        self.generation += 1
+        assert outcome is _UNKNOWN or outcome[0] == self.generation
+
     def _seal(self, name: str, text: str, *, outcome: Any) -> None:
         if name not in self.keys:
             return _expect(outcome, NO_KEY)
@@ -346,6 +430,11 @@ def events_of(op: Op, outcome: Any = None) -> int:
         return int(op[2])
     if op[0] == "unslot":
         return 2 if outcome else 1
+    if op[0] == "agenda":
+        # What is due is looked for, each thing done, the run told; then each new version is read.
+        return 2 + 2 * len(outcome)
+    if op[0] == "master":
+        return 3 + outcome[1]  # the beginning, each part of the walk, its end, the finish
     return 1
 
 
@@ -361,6 +450,13 @@ def seen(vault: Vault) -> Model:
         found.deleted[gone.name] = []
     for key in vault.keys.list():
         found.keys[key.name] = [[version.version, version.kty] for version in vault.keys.versions(key.name)]
+        if vault.keys.rotation_policy(key.name).action("Rotate"):
+            found.scheduled.append(key.name)
+        minus = vault.keys.version_policy(key.name).latest_minus
+        if minus is not None:
+            found.minus[key.name] = minus
+    found.generated = [name for name in sorted(found.secrets) if vault.secrets.generator(name)]
+    found.generation = vault.status()["master_key"]["generation"]
     found.slots = [slot.label or "" for slot in vault.slots.list() if slot.kind == "recovery"]
     found.retention = vault.settings.retention_days
     return found
@@ -372,6 +468,10 @@ def differences(found: Model, model: Model) -> list[str]:
         ("secrets", _without_ids(found.secrets, model.secrets), model.secrets),
         ("deleted", sorted(found.deleted), sorted(model.deleted)),
         ("keys", _without_ids(found.keys, model.keys), model.keys),
+        ("rotation policies", sorted(found.scheduled), model.scheduled),
+        ("version policies", found.minus, model.minus),
+        ("generators", found.generated, model.generated),
+        ("master keys", found.generation, model.generation),
         ("slots", found.slots, model.slots),
         ("retention", found.retention, model.retention),
     ]

@@ -1,8 +1,9 @@
 """The main job, on real input: what `make demo` runs.
 
 It makes a vault in a temporary folder and does in it what an application does in a year: imports settings, seals and
-rotates, signs, deletes and recovers, is killed in the middle of writing, and proves its journal. Every number it prints
-was measured in this run; any difference from what it expects ends it with an error.
+rotates, signs, deletes and recovers, lives by its policies, is killed in the middle of writing, gets a new master key,
+and proves its journal. Every number it prints was measured in this run; any difference from what it expects ends it
+with an error.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from lifetime import expect, live_a_year, new_master_key
 from rich.console import Console
 from rich.table import Table
 
@@ -43,7 +45,10 @@ def main() -> None:
             seal_library(vault, report)
             wrap_and_sign(vault, report)
             delete_recover_purge(vault, report)
+            report += live_a_year(vault, Path(folder))
         survive_kill(path, report)
+        with localvault.open(path, passphrase=PASSPHRASE) as vault:
+            report.append(new_master_key(vault))
         prove(path, report)
     show(report, time.perf_counter() - started)
 
@@ -178,12 +183,6 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 def rate(count: int, seconds: float) -> str:
     """Return a rate for people."""
     return f"{count / seconds:,.0f} a second"
-
-
-def expect(holds: bool, sentence: str) -> None:
-    """End the demo with `sentence` if it does not hold."""
-    if not holds:
-        raise SystemExit(f"demo failed: {sentence}")
 
 
 def show(report: Report, seconds: float) -> None:

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter_ns
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from localvault.access.decide import OWNER, Access
+from localvault.calls import Apart, Batch, Call, Look
 from localvault.errors import AccessDenied, BadParameter, LocalVaultError, VaultError
 from localvault.journal.journal import Fields, Journal
 from localvault.model.clock import Clock
@@ -30,64 +31,6 @@ T = TypeVar("T")
 correlation: ContextVar[str | None] = ContextVar("localvault_correlation", default=None)
 
 
-class Look(Protocol):
-    """Reads for an operation that is being prepared."""
-
-    def __call__(self, body: Callable[[Call, Records], T]) -> T:
-        """Return `body(call, records)` on one snapshot."""
-
-
-class Call:
-    """One operation on its way through the door; its body fills in what the event should tell."""
-
-    __slots__ = ("count", "details", "notices", "now", "target", "version")
-
-    def __init__(self, now: int) -> None:
-        self.now = now  # µs since the epoch: the one time this operation happened at
-        self.version: bytes | None = None
-        self.target: str | None = (
-            None  # where the body learned it: a backup tells its object's name once it is open
-        )
-        self.count = 1
-        self.details: dict[str, Any] | None = None
-        self.notices: list[Any] | None = None  # what to tell subscribers once it is committed
-
-
-class Apart:
-    """An operation that works outside of any transaction; see `Door.apart`."""
-
-    __slots__ = ("call", "look", "tell")
-
-    def __init__(self, call: Call, look: Look, tell: Callable[[], None]) -> None:
-        self.call = call
-        self.look = look
-        self.tell = tell
-
-
-class _Batch:
-    """An open `vault.batch()`: the one write transaction its thread's mutations share."""
-
-    __slots__ = ("broken", "count", "notices", "sealers", "thread", "txn")
-
-    def __init__(self, txn: WriteTxn) -> None:
-        self.txn = txn
-        self.thread = get_ident()
-        self.count = 0
-        self.sealers: Batches = {}
-        self.broken: VaultError | None = None
-        self.notices: list[Any] = []
-
-    def run(self, attempt: Callable[[WriteTxn, Batches], T]) -> T:
-        """Run one operation in the batch; an error of the store itself (not of the operation) breaks the batch."""
-        try:
-            result = attempt(self.txn, self.sealers)
-        except VaultError as error:
-            self.broken = error
-            raise
-        self.count += 1
-        return result
-
-
 class Door:
     """Runs every operation of one open vault."""
 
@@ -100,7 +43,7 @@ class Door:
         self._journal = journal
         self._access = access
         self._clock = clock
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None
         self._principal = OWNER
         self.deliver: Callable[[list[Any]], None] = _to_nobody
         """Takes the notices of what was committed; no lock is held meanwhile, and it does not raise."""
@@ -276,7 +219,7 @@ class Door:
         call.count = 0
         try:
             with self._store.write() as txn:
-                self._batch = batch = _Batch(txn)
+                self._batch = batch = Batch(txn)
                 try:
                     with self._journal.gathering(txn):
                         yield
@@ -368,7 +311,7 @@ class Door:
             raise
         self._journal.note(self._fields(operation, target, call, started, "Success", None))
 
-    def _own_batch(self) -> _Batch | None:
+    def _own_batch(self) -> Batch | None:
         batch = self._batch
         return batch if batch is not None and batch.thread == get_ident() else None
 

@@ -17,7 +17,7 @@ from typing import Any
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode, generate, import_key, is_private
 from localvault.algorithms.table import OPERATIONS, check_operations, check_shape
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, KeyNotExportable
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head

@@ -21,17 +21,18 @@ from typing import NamedTuple
 
 import msgpack
 
-from localvault.door import Call, Door
+from localvault.calls import Call
+from localvault.door import Door
 from localvault.errors import BadParameter
 from localvault.journal.journal import Journal
 from localvault.lifecycle.kinds import COLLECTIONS
 from localvault.masters import JOURNAL_SCOPE, PLACE_KEY, Masters, Place, read_place
 from localvault.operations import MASTER_KEY_ROTATE
 from localvault.records import HEADER_KEY, VAULT, Mutation, Records, Sealers
-from localvault.sealing.header import finished, rotated
 from localvault.sealing.keyring import KEYRING_KEY
 from localvault.sealing.master import MasterKey
 from localvault.sealing.record import HEADER_SIZE, RecordSealer
+from localvault.sealing.renewing import finished, rotated
 from localvault.sealing.scopes import ROOT, Scopes
 from localvault.slots import read_header
 from localvault.store.layout import Table

@@ -22,10 +22,11 @@ from localvault.errors import Damaged, Tampered
 from localvault.journal.frames import SpoolKeys
 from localvault.native.memory import Locked
 from localvault.records import HEADER_KEY, VAULT, Records
-from localvault.sealing.header import Header, Unlocked, unlock_again
+from localvault.sealing.header import Header
 from localvault.sealing.keyring import KEYRING_KEY, Keyring
 from localvault.sealing.master import INDEX, TRANSFER, MasterKey, NameIndex
 from localvault.sealing.scopes import ROOT, Scopes
+from localvault.sealing.unlocking import Unlocked, unlock_again
 from localvault.store.protocol import ReadTxn, Store, WriteTxn
 
 T = TypeVar("T")

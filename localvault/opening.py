@@ -32,11 +32,13 @@ from localvault.parts import Parts
 from localvault.records import VAULT, Mutation, Sealers
 from localvault.sealing import credentials
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import VAULT_ID_SIZE, Header, new_unlocked, unlock_through
+from localvault.sealing.header import VAULT_ID_SIZE, Header
 from localvault.sealing.keyfile import new_keyfile, read_keyfile
 from localvault.sealing.master import MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile
+from localvault.sealing.renewing import new_unlocked
 from localvault.sealing.scopes import Scopes
+from localvault.sealing.unlocking import unlock_through
 from localvault.slots import read_header
 from localvault.store.environment import DATA_FILE
 from localvault.store.faults import told

@@ -21,8 +21,9 @@ from localvault.master_rotation import MasterRotation
 from localvault.masters import JOURNAL_SCOPE, Masters, WatchedStore
 from localvault.model.clock import Clock
 from localvault.records import VAULT, Records, Sealers
-from localvault.sealing.header import Header, Unlocked
+from localvault.sealing.header import Header
 from localvault.sealing.master import MasterKey
+from localvault.sealing.unlocking import Unlocked
 from localvault.store.lmdb import LmdbStore
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle import trimming
 from localvault.lifecycle.generating import GeneratingVerbs, check_generator
 from localvault.lifecycle.generators import SETTING, with_generator

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from localvault.door import Call, Door
+from localvault.calls import Call
+from localvault.door import Door
 from localvault.errors import BadParameter, Conflict, Damaged
 from localvault.masters import Masters
 from localvault.operations import PASSPHRASE_CHANGE, SLOT_ADD, SLOT_LIST, SLOT_REMOVE
@@ -18,9 +19,10 @@ from localvault.records import HEADER_KEY, VAULT, Mutation, Records
 from localvault.sealing import credentials
 from localvault.sealing import slots as slot_format
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import Header, add_slot, change_passphrase, remove_slot
+from localvault.sealing.header import Header
 from localvault.sealing.keyfile import new_keyfile
 from localvault.sealing.profiles import DEFAULT, KdfProfile
+from localvault.sealing.renewing import add_slot, change_passphrase, remove_slot
 from localvault.sealing.slots import SlotInfo
 from localvault.store.protocol import ReadTxn
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, Damaged, Tampered, VaultError
 from localvault.journal.audit import Digests
 from localvault.journal.journal import Journal

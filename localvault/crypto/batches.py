@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, DecryptionFailed
 from localvault.model.packed import Packed
 from localvault.native.lists import wipe_items

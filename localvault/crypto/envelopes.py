@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, overload
 
+from localvault.calls import Call
 from localvault.crypto.batches import Outcome, as_list
 from localvault.crypto.datakey import DataKey
 from localvault.crypto.held import Origin
 from localvault.crypto.use import KeyUse
 from localvault.crypto.wrapping import Find, Opened, move, open_all, wrap, xaes_keys
-from localvault.door import Call
 from localvault.errors import BadParameter, DecryptionFailed
 from localvault.lifecycle.loaded import Loaded
 from localvault.model.packed import Packed

@@ -14,10 +14,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from localvault.calls import Apart, Call
 from localvault.crypto.source import Place, Readable, Source, reading
 from localvault.crypto.target import Outgoing, Target, Writable, new_file
 from localvault.crypto.use import KeyUse
-from localvault.door import Apart, Call
 from localvault.errors import BadParameter, Conflict, DecryptionFailed
 from localvault.native.face import XaesKey
 from localvault.operations import KEY_OPEN, KEY_REWRAP, KEY_SEAL, Operation

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import DecryptionFailed, KeyNotFound, VaultClosed
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.loaded import LoadedKeys

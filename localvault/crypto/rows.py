@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from localvault.calls import Call
 from localvault.crypto.client import Crypto
 from localvault.crypto.envelopes import FORM
-from localvault.door import Call
 from localvault.operations import DATA_KEY_REWRAP, KEY_REWRAP, Operation
 from localvault.records import Records
 from localvault.sealing import datakey

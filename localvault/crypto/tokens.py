@@ -14,9 +14,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, overload
 
+from localvault.calls import Call
 from localvault.crypto.batches import Outcome, as_list, into, refuse_out
 from localvault.crypto.use import KeyUse
-from localvault.door import Call
 from localvault.errors import DecryptionFailed
 from localvault.model.packed import Packed
 from localvault.native import face, lists

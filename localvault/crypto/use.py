@@ -6,7 +6,7 @@ the operation in.
 
 from __future__ import annotations
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.loaded import Loaded, LoadedKeys
 from localvault.records import Records

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from localvault.algorithms import bulk
+from localvault.calls import Call
 from localvault.crypto.batches import Outcome
 from localvault.crypto.use import KeyUse
-from localvault.door import Call
 from localvault.errors import DecryptionFailed, InvalidSignature
 from localvault.model.packed import Packed
 from localvault.model.results import DecryptResult, EncryptResult, SignResult, UnwrapResult, WrapResult

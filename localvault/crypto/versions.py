@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from localvault.calls import Apart, Call
 from localvault.crypto.named import Named, by_files, by_tokens, of_file
 from localvault.crypto.source import Place, reading
 from localvault.crypto.use import KeyUse
-from localvault.door import Apart, Call
 from localvault.model.packed import Packed
 from localvault.model.version_counts import VersionCounts
 from localvault.operations import KEY_COUNT_VERSIONS

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, Damaged, NewerFormat, ObjectAlreadyExists
 from localvault.lifecycle import minimum, schedule
 from localvault.lifecycle.head import Head

@@ -14,7 +14,7 @@ import threading
 
 from msgpack import packb, unpackb
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.notices import note_clock
 from localvault.model.clock import MICROSECONDS, to_datetime

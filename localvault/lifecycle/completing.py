@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from localvault.agenda import PURGE, ROTATE, Due
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import decode_head
 from localvault.lifecycle.objects import Objects

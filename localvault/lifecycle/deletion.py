@@ -7,7 +7,7 @@ Promises: every step is one mutation; purging removes the head, every version an
 
 from __future__ import annotations
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import PurgeProtected
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.notices import note

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from localvault.agenda import Due
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, ReadOnlyVault
 from localvault.lifecycle.clockwatch import ClockWatch
 from localvault.lifecycle.completing import complete

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter
 from localvault.lifecycle import rotation
 from localvault.lifecycle.generators import generator_of, make_value, set_generator

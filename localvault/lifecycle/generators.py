@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, Forbidden, GeneratorFailed
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.objects import Objects

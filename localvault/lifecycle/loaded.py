@@ -16,7 +16,7 @@ from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import decode
 from localvault.algorithms.oct import OctKey
 from localvault.algorithms.table import require_operation
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, KeyDisabled, KeyExpired, KeyNotYetValid, KeyVersionRetired
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.keyrecord import split

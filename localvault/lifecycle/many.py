@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from localvault.agenda import ROTATE, Due
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.notices import note
 from localvault.lifecycle.objects import Objects, Version

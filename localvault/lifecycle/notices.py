@@ -20,7 +20,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, VaultClosed
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.kinds import Kind

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgpack import Packer, packb, unpackb
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import ObjectIsDeletedButRecoverable
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter
 from localvault.lifecycle.generators import generator_of
 from localvault.lifecycle.ground import Ground

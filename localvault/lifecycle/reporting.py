@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from localvault import operations as ops
 from localvault.agenda import ROTATE
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head, decode_head
 from localvault.lifecycle.kinds import KINDS, Kind

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, TypeVar
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, Conflict
 from localvault.lifecycle import trimming
 from localvault.lifecycle.head import Head

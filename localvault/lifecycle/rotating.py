@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TypeVar
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle import rotation
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.key import DeletedKey, Key

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from localvault.algorithms.base import KeyMaterial
 from localvault.algorithms.material import OctKey, generate, is_private
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter
 from localvault.lifecycle.generators import generator_of, make_value
 from localvault.lifecycle.head import Head

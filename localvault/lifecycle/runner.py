@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import BadParameter, LocalVaultError, VaultClosed, VaultForked
 from localvault.lifecycle.clockwatch import ClockWatch
 from localvault.lifecycle.ground import Ground

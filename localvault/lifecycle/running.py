@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from localvault.agenda import EXPIRED, NEAR_EXPIRY, PURGE, ROTATE, Due
-from localvault.door import Call, Look
+from localvault.calls import Call, Look
 from localvault.errors import (
     BadParameter,
     Damaged,

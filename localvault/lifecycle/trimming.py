@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.errors import PurgeProtected
 from localvault.lifecycle.head import Head
 from localvault.lifecycle.minimum import retired_since

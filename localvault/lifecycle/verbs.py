@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from msgpack import unpackb
 
-from localvault.door import Call
+from localvault.calls import Call
 from localvault.lifecycle import backup, deletion
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.head import Head, decode_head

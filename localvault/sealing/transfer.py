@@ -32,10 +32,11 @@ from localvault.sealing.argon import SALT_SIZE
 from localvault.sealing.credentials import Credential
 from localvault.sealing.cursor import Cursor
 from localvault.sealing.exchange import PUBLIC_SIZE, unwrap_with, wrap_for
-from localvault.sealing.header import Header, recovery_slots
+from localvault.sealing.header import Header
 from localvault.sealing.hkdf import KEY_SIZE, expand
 from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.profiles import DEFAULT, KdfProfile, check_new, check_stored
+from localvault.sealing.renewing import recovery_slots
 from localvault.sealing.slots import (
     attributes_of,
     decode_kdf,

@@ -20,8 +20,9 @@ from localvault.errors import LocalVaultError
 from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import credentials, datakey, filehead, token, transfer
-from localvault.sealing.header import Header, new_header
+from localvault.sealing.header import Header
 from localvault.sealing.master import MasterKey
+from localvault.sealing.renewing import new_header
 from localvault.sealing.scopes import Scopes
 from localvault.testing.profiles import CHEAPEST
 from tests.support.pieces import opened, sealed

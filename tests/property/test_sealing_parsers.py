@@ -15,11 +15,13 @@ from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import armour, credentials, slots, token
 from localvault.sealing.cursor import Cursor
-from localvault.sealing.header import Header, add_slot, new_header, unlock
+from localvault.sealing.header import Header
 from localvault.sealing.master import TRANSFER, MasterKey
 from localvault.sealing.record import RecordSealer
+from localvault.sealing.renewing import add_slot, new_header
 from localvault.sealing.scopes import Epochs, Scopes
 from localvault.sealing.transfer import open_blob, parse, print_blob, seal_blob
+from localvault.sealing.unlocking import unlock
 from localvault.testing.profiles import CHEAPEST
 
 MASTER = MasterKey(Locked.of(b"m" * 32))

@@ -26,7 +26,8 @@ from localvault import (
     VaultClosed,
 )
 from localvault.access.decide import Access
-from localvault.door import Call, correlation
+from localvault.calls import Call
+from localvault.door import correlation
 from localvault.operations import SECRET_GET, SECRET_SET
 from localvault.records import OBJECTS, Mutation
 from localvault.testing.clock import FixedClock

@@ -25,12 +25,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import credentials, token
-from localvault.sealing.header import Header, unlock
+from localvault.sealing.header import Header
 from localvault.sealing.keyfile import read_keyfile
 from localvault.sealing.master import INDEX, TRANSFER, MasterKey, NameIndex
 from localvault.sealing.record import digest
 from localvault.sealing.scopes import Epochs, Scopes
 from localvault.sealing.transfer import open_blob
+from localvault.sealing.unlocking import unlock
 
 FILE = Path(__file__).parents[2] / "vectors" / "localvault" / "sealing.json"
 VECTORS: dict[str, Any] = json.loads(FILE.read_text())

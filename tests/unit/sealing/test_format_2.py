@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from localvault.native.memory import Locked
 from localvault.sealing import credentials
-from localvault.sealing.header import Header, unlock
+from localvault.sealing.header import Header
 from localvault.sealing.keyring import Keyring
 from localvault.sealing.master import MasterKey
 from localvault.sealing.scopes import Scopes
+from localvault.sealing.unlocking import unlock
 from tests.unit.sealing.test_format import FILE, Reading, expand, from_text, stretched, unwrapped, xaes_open
 
 VECTORS: dict[str, Any] = json.loads(FILE.with_name("rotation.json").read_text())

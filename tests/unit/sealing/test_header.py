@@ -23,21 +23,19 @@ from localvault.native.memory import Locked
 from localvault.sealing import credentials, slots
 from localvault.sealing import header as module
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import (
-    Header,
+from localvault.sealing.header import Header
+from localvault.sealing.master import TRANSFER, MasterKey
+from localvault.sealing.profiles import OWASP_MINIMUM
+from localvault.sealing.renewing import (
     add_slot,
     change_passphrase,
     finished,
     new_header,
     remove_slot,
     rotated,
-    unlock,
-    unlock_again,
-    unlock_through,
 )
-from localvault.sealing.master import TRANSFER, MasterKey
-from localvault.sealing.profiles import OWASP_MINIMUM
 from localvault.sealing.slots import Slot
+from localvault.sealing.unlocking import unlock, unlock_again, unlock_through
 from localvault.testing.profiles import CHEAPEST
 
 VAULT_ID = b"v" * 16

@@ -15,9 +15,9 @@ from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import credentials
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import new_header
 from localvault.sealing.master import MasterKey, NameIndex
 from localvault.sealing.record import RecordSealer
+from localvault.sealing.renewing import new_header
 from localvault.sealing.scopes import Scopes
 from localvault.testing.profiles import CHEAPEST
 

@@ -13,10 +13,12 @@ from localvault.native.face import XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing import credentials, slots, transfer
 from localvault.sealing.credentials import Credential
-from localvault.sealing.header import Header, add_slot, new_header, remove_slot, rotated, unlock_through
+from localvault.sealing.header import Header
 from localvault.sealing.hkdf import expand
 from localvault.sealing.master import TRANSFER, MasterKey
+from localvault.sealing.renewing import add_slot, new_header, remove_slot, rotated
 from localvault.sealing.transfer import open_blob, parse, print_blob, seal_blob
+from localvault.sealing.unlocking import unlock_through
 from localvault.sealing.wrap import unwrap, wrap
 from localvault.testing.profiles import CHEAPEST
 

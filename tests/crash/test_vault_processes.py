@@ -257,6 +257,8 @@ def test_two_do_what_is_due(tmp_path: Path) -> None:
         assert list(vault.secrets.list_deleted()) == []
         assert vault.agenda.run_due() == []
         assert [each.name for each in vault.secrets.list()] == ["kept"]
-        told = [target for event in vault.audit.events("AgendaRun") for target in event.details["done"]]
+        # A run whose part others have done meanwhile has nothing to tell.
+        runs = [event.details for event in vault.audit.events("AgendaRun") if event.details is not None]
+        told = [target for details in runs for target in details["done"]]
         assert Counter(told) == Counter(f"purge /secrets/gone-{number}" for number in range(300))
         assert vault.check() == []

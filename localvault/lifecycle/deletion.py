@@ -24,9 +24,10 @@ def delete(call: Call, mutation: Mutation, objects: Objects, name: str) -> Head:
         BadParameter, NotFound: nothing was changed.
     """
     key, old = objects.find(mutation, name)
-    retention = objects.ground.settings(mutation).retention_days * DAY
-    # Counted from no earlier than the version was made: a clock set back must not end the retention at once.
-    purge_on = max(call.now, made_on(old.current)) + retention
+    settings = objects.ground.settings(mutation)
+    # Protected, it counts from no earlier than the version was made: a clock set back must not end it at once.
+    since = max(call.now, made_on(old.current)) if settings.purge_protection else call.now
+    purge_on = since + settings.retention_days * DAY
     head = Head(old.name, old.current, old.attributes, old.traits, call.now, purge_on, old.settings)
     call.version = old.current
     objects.put_head(mutation, key, head, old)

@@ -145,7 +145,8 @@ def test_writing_until_the_disk_is_full(disk: Path) -> None:
     ballast.lighten(1 << 20)
     names = fill(vault)
     assert len(names) > 20
-    assert fill(vault) == []
+    # Being done with a spool, which is looked into some times a second, may give a little room back.
+    assert any(fill(vault) == [] for _ in range(5))
     assert refused(lambda: in_a_batch(vault, {f"m{number}": VALUE for number in range(100)}))
     ballast.fill()
     while not refused(lambda: vault.secrets.get(names[0]), JournalUnavailable):

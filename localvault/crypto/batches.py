@@ -6,13 +6,15 @@ caller's list of failures is added to only by a call that succeeds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from localvault.calls import Call
 from localvault.errors import BadParameter, DecryptionFailed
 from localvault.model.packed import Packed
+from localvault.native import face, lists
+from localvault.native.face import XaesKey
 from localvault.native.lists import wipe_items
 from localvault.native.memory import wipe
 from localvault.native.target import callers_target
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 T = TypeVar("T")
+Items = Packed | Iterable[bytes]
+"""What a caller hands in, and"""
+Given = Packed | list[bytes]
+"""the two forms it is worked on in."""
 
 
 def as_list(items: Iterable[bytes]) -> list[bytes]:
@@ -35,26 +41,32 @@ def as_list(items: Iterable[bytes]) -> list[bytes]:
     return listed if set(map(type, listed)) <= {bytes} else Packed.of(listed).to_list()
 
 
-def refuse_out(out: Buffer | None) -> None:
-    """Make sure that there is no buffer for results that become a list.
+def taken(items: Items, out: Buffer | None) -> Given:
+    """Return the items as they are worked on; a buffer for the results is for a `Packed` alone.
 
     Raises:
-        BadParameter: there is one.
+        BadParameter: there is a buffer for what becomes a list.
+        TypeError: an item is no byte string.
     """
+    if isinstance(items, Packed):
+        return items
     if out is not None:
         raise BadParameter(
             "only the items of a Packed can go to a buffer", hint="Packed.of(items) packs a list"
         )
+    return as_list(items)
 
 
 @contextmanager
-def into(out: Buffer | None, size: int, items: Packed) -> Iterator[memoryview | None]:
-    """Yield the window of `size` bytes in the caller's buffer, None if there is no buffer; wiped if the block fails.
+def into(out: Buffer | None, items: Given, more: int = 0) -> Iterator[memoryview | None]:
+    """Yield the window in the caller's buffer for items `more` bytes longer each, None without one; wiped on failure.
 
     Raises:
         BadParameter: the buffer cannot be used; it is as it was.
     """
-    window = None if out is None else callers_target(out, size, items)
+    window = None
+    if out is not None and isinstance(items, Packed):
+        window = callers_target(out, items.nbytes + len(items) * more, items)
     try:
         yield window
     except BaseException:
@@ -62,6 +74,22 @@ def into(out: Buffer | None, size: int, items: Packed) -> Iterator[memoryview | 
         if window is not None:
             wipe(window)
         raise
+
+
+def seal_all(key: XaesKey, start: bytes, items: Given, context: bytes, window: memoryview | None) -> Given:
+    """Return the tokens of all items, in the form the items have."""
+    if isinstance(items, Packed):
+        return face.seal_many(key, start, items, context, window)
+    return lists.seal_list(key, start, items, context)
+
+
+def open_all(
+    keys: Callable[[bytes], XaesKey], tokens: Given, context: bytes, window: memoryview | None
+) -> tuple[Given, list[int]]:
+    """Return what all tokens hold, empty where one did not open, and the indexes of those."""
+    if isinstance(tokens, Packed):
+        return face.open_many(keys, token.PREFIX_LEN, token.KEY_ID, tokens, context, window)
+    return lists.open_list(keys, token.PREFIX_LEN, token.KEY_ID, tokens, context)
 
 
 class Outcome:
@@ -80,9 +108,7 @@ class Outcome:
         self._wrong = wrong
         return self._failed is None
 
-    def note(
-        self, call: Call | None, wrong: list[int], tokens: Packed | list[bytes], made: Packed | list[bytes]
-    ) -> None:
+    def note(self, call: Call | None, wrong: list[int], tokens: Given, made: Given) -> None:
         """As `is_error`, for tokens.
 
         Raises:

@@ -11,11 +11,10 @@ name the data key where those name a version.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, overload
+from typing import TYPE_CHECKING, overload
 
-from localvault.crypto.batches import Outcome, as_list, into, refuse_out
+from localvault.crypto.batches import Items, Outcome, into, open_all, seal_all, taken
 from localvault.crypto.files import Progress, check_target, open_to, seal_to, writing
 from localvault.crypto.held import HeldKey
 from localvault.crypto.source import Place, Readable, reading
@@ -23,8 +22,6 @@ from localvault.crypto.target import Writable
 from localvault.errors import DecryptionFailed
 from localvault.model.key_access import KeyAccess
 from localvault.model.packed import Packed
-from localvault.native import face, lists
-from localvault.native.face import NONCE_SIZE
 from localvault.operations import DATA_KEY_EXPORT
 from localvault.sealing import token as form
 from localvault.sealing.filehead import FileHeader
@@ -32,8 +29,6 @@ from localvault.sealing.filehead import FileHeader
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-Items = Packed | Iterable[bytes]
-_SEALED_AT: Final = form.PREFIX_LEN + NONCE_SIZE
 _NOT_OPENED = "the token does not open: another data key, another context or altered bytes"
 
 
@@ -60,8 +55,7 @@ class DataKey(HeldKey):
             VaultClosed: the data key or its vault has been closed.
         """
         key, prefix = self._sealing()
-        nonce = os.urandom(NONCE_SIZE)
-        return prefix + nonce + key.seal(nonce, plaintext, prefix + context)
+        return form.seal(key, prefix, plaintext, context)
 
     def open(self, token: bytes, context: bytes = b"") -> bytes:
         """Open a token that this data key sealed.
@@ -75,9 +69,8 @@ class DataKey(HeldKey):
         """
         sealed = bytes(token)
         find = self._opening()
-        prefix, nonce = sealed[: form.PREFIX_LEN], sealed[form.PREFIX_LEN : _SEALED_AT]
         try:
-            return find(form.parse(sealed)).open(nonce, sealed[_SEALED_AT:], prefix + context)
+            return form.open_with(find(form.parse(sealed)), sealed, context)
         except DecryptionFailed:
             raise DecryptionFailed(_NOT_OPENED) from None
 
@@ -100,13 +93,10 @@ class DataKey(HeldKey):
             KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `seal`.
             AccessDenied, VaultClosed: as for `seal`.
         """
-        if not isinstance(items, Packed):
-            refuse_out(out)
+        given = taken(items, out)
+        with into(out, given, form.OVERHEAD) as window:
             key, prefix = self._sealing()
-            return lists.seal_list(key, prefix, as_list(items), context)
-        with into(out, items.nbytes + len(items) * form.OVERHEAD, items) as window:
-            key, prefix = self._sealing()
-            return face.seal_many(key, prefix, items, context, window)
+            return seal_all(key, prefix, given, context, window)
 
     @overload
     def open_many(
@@ -143,19 +133,11 @@ class DataKey(HeldKey):
             KeyNotFound, KeyDisabled, KeyOperationForbidden: as for `open`; they end the call in any case.
             AccessDenied, VaultClosed: as for `open`.
         """
-        outcome = Outcome(failed)
-        if not isinstance(tokens, Packed):
-            refuse_out(out)
-            sealed = as_list(tokens)
-            opened, wrong = lists.open_list(self._opening(), form.PREFIX_LEN, form.KEY_ID, sealed, context)
-            outcome.note(None, wrong, sealed, opened)
-            return outcome.told(opened)
-        with into(out, tokens.nbytes, tokens) as window:
-            made, wrong = face.open_many(
-                self._opening(), form.PREFIX_LEN, form.KEY_ID, tokens, context, window
-            )
-            outcome.note(None, wrong, tokens, made)
-        return outcome.told(made)
+        outcome, given = Outcome(failed), taken(tokens, out)
+        with into(out, given) as window:
+            opened, wrong = open_all(self._opening(), given, context, window)
+            outcome.note(None, wrong, given, opened)
+        return outcome.told(opened)
 
     def seal_file(
         self,

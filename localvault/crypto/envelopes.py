@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, overload
 
 from localvault.calls import Call
-from localvault.crypto.batches import Outcome, as_list
+from localvault.crypto.batches import Given, Items, Outcome, taken
 from localvault.crypto.datakey import DataKey
 from localvault.crypto.held import Origin
 from localvault.crypto.use import KeyUse
@@ -27,7 +27,6 @@ from localvault.records import Records
 from localvault.sealing import datakey
 from localvault.sealing.token import KEY_ID, PREFIX_LEN
 
-Items = Packed | Iterable[bytes]
 FORM: Final[dict[str, object]] = {"form": "data key"}
 
 
@@ -150,25 +149,15 @@ class EnvelopeVerbs(KeyUse):
         """
         outcome = Outcome(failed)
 
-        def packed(call: Call, records: Records, packed: Packed) -> Packed:
-            call.count, call.details = len(packed), dict(FORM)
-            moved, wrong = self._move_packed_keys(call, records, packed, context)
+        def body(call: Call, records: Records, given: Given) -> Given:
+            call.count, call.details = len(given), dict(FORM)
+            moved, wrong = self._move_keys(call, records, given, context)
             if outcome.is_error(call, wrong):
-                raise _not_opened(packed, wrong)
+                raise _not_opened(given, wrong)
             return moved
 
-        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
-            call.count, call.details = len(listed), dict(FORM)
-            moved, wrong = self._move_data_keys(call, records, listed, context)
-            if outcome.is_error(call, wrong):
-                raise _not_opened(listed, wrong)
-            return moved
-
-        if isinstance(wrapped_keys, Packed):
-            return outcome.told(self._ground.door.read(DATA_KEY_REWRAP, self._target, packed, wrapped_keys))
-        return outcome.told(
-            self._ground.door.read(DATA_KEY_REWRAP, self._target, listed, as_list(wrapped_keys))
-        )
+        given = taken(wrapped_keys, None)
+        return outcome.told(self._ground.door.read(DATA_KEY_REWRAP, self._target, body, given))
 
     def _made(
         self, version_id: bytes, loaded: Loaded, suite: int, count: int, size: int, context: bytes
@@ -206,8 +195,6 @@ class EnvelopeVerbs(KeyUse):
         keys = xaes_keys(find)
         if prefix is None:
             moved, rest = [b""] * len(wrapped), list(range(len(wrapped)))
-        elif isinstance(context, list):
-            moved, rest = lists.rewrap_each(keys, PREFIX_LEN, KEY_ID, target.wraps, prefix, wrapped, context)
         else:
             moved, rest = lists.rewrap_list(keys, PREFIX_LEN, KEY_ID, target.wraps, prefix, wrapped, context)
         # What the core did not open was wrapped by another algorithm, or is wrong.
@@ -217,10 +204,12 @@ class EnvelopeVerbs(KeyUse):
                 moved[index] = item
         return moved, [index for index in rest if not moved[index]]
 
-    def _move_packed_keys(
-        self, call: Call, records: Records, wrapped: Packed, context: bytes
-    ) -> tuple[Packed, list[int]]:
-        """As `_move_data_keys`, in one buffer where the core opened all."""
+    def _move_keys(
+        self, call: Call, records: Records, wrapped: Given, context: bytes
+    ) -> tuple[Given, list[int]]:
+        """As `_move_data_keys`; those of a `Packed` in one buffer where the core opened all."""
+        if not isinstance(wrapped, Packed):
+            return self._move_data_keys(call, records, wrapped, context)
         find, target, _, prefix = self._moving_keys(call, records)
         if prefix is not None:
             moved, rest = face.rewrap_many(
@@ -260,7 +249,7 @@ def _by_context(indexes: list[int], context: bytes | list[bytes]) -> dict[bytes,
     return groups
 
 
-def _not_opened(wrapped: Packed | list[bytes], wrong: list[int]) -> DecryptionFailed:
+def _not_opened(wrapped: Given, wrong: list[int]) -> DecryptionFailed:
     # A data key of a newer format fails like any other; only it deserves another sentence.
     datakey.parse(bytes(wrapped[wrong[0]]))
     which = f"{len(wrong)} of {len(wrapped)} data keys do not open, the first is number {wrong[0]}"

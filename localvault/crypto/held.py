@@ -22,6 +22,7 @@ from localvault.native.memory import Locked, Wipeable
 from localvault.operations import KEY_UNWRAP, KEY_WRAP, Operation
 from localvault.records import Records
 from localvault.sealing import datakey, token
+from localvault.sealing.derived import DerivedKey
 
 T = TypeVar("T")
 
@@ -75,21 +76,6 @@ class Origin:
             raise KeyNotFound(f"key {self._name} has no version {self._version_id.hex()} any more")
 
 
-class _Ready:
-    """One of the keys made from a data key."""
-
-    __slots__ = ("__weakref__", "_memory", "key")
-
-    def __init__(self, memory: Locked) -> None:
-        self._memory = memory  # what seals may come back to it (see `fallback.XaesKey`)
-        self.key = XaesKey(memory)
-
-    def wipe(self) -> None:
-        """Give it up."""
-        self.key.wipe()
-        self._memory.wipe()
-
-
 class HeldKey(Hidden):
     """A data key without its verbs."""
 
@@ -105,8 +91,8 @@ class HeldKey(Hidden):
         self._memory: Locked | None = memory
         self._place = place
         self._id: bytes | None = None
-        self._tokens: _Ready | None = None
-        self._files: _Ready | None = None
+        self._tokens: DerivedKey | None = None
+        self._files: DerivedKey | None = None
 
     @property
     def size(self) -> int:
@@ -193,7 +179,7 @@ class HeldKey(Hidden):
             raise DecryptionFailed("the file names another data key, or a version of a key")
         return self._file_key()
 
-    def _made(self, memory: Locked) -> _Ready:
-        ready = _Ready(memory)
+    def _made(self, memory: Locked) -> DerivedKey:
+        ready = DerivedKey(memory)
         self._origin.hold(ready)
         return ready

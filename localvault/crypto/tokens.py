@@ -10,30 +10,26 @@ ends a call, nothing it made is left in a buffer of the caller's.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, overload
 
 from localvault.calls import Call
-from localvault.crypto.batches import Outcome, as_list, into, refuse_out
+from localvault.crypto.batches import Given, Items, Outcome, into, open_all, seal_all, taken
 from localvault.crypto.use import KeyUse
 from localvault.errors import DecryptionFailed
 from localvault.model.packed import Packed
 from localvault.native import face, lists
-from localvault.native.face import NONCE_SIZE, XaesKey
+from localvault.native.face import XaesKey
 from localvault.operations import KEY_OPEN, KEY_REWRAP, KEY_SEAL
 from localvault.records import Records
 from localvault.sealing import token
-from localvault.sealing.token import PREFIX_LEN, parse
+from localvault.sealing.token import open_with, parse
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 TOKEN_OVERHEAD: Final = token.OVERHEAD
 """How many bytes a token is longer than what is sealed in it: 58."""
-
-Items = Packed | Iterable[bytes]
-_SEALED_AT: Final = PREFIX_LEN + NONCE_SIZE
 
 
 class TokenVerbs(KeyUse):
@@ -53,8 +49,7 @@ class TokenVerbs(KeyUse):
 
         def body(call: Call, records: Records) -> bytes:
             _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
-            prefix, nonce = token.prefix(version_id), os.urandom(NONCE_SIZE)
-            return prefix + nonce + loaded.seals.seal(nonce, plaintext, prefix + context)
+            return token.seal(loaded.seals, token.prefix(version_id), plaintext, context)
 
         return self._ground.door.read(KEY_SEAL, self._target, body)
 
@@ -71,9 +66,8 @@ class TokenVerbs(KeyUse):
 
         def body(call: Call, records: Records) -> bytes:
             keys, version_id = self._keys_of_tokens(call, records), parse(sealed)
-            prefix, nonce = sealed[:PREFIX_LEN], sealed[PREFIX_LEN:_SEALED_AT]
             try:
-                return keys(version_id).open(nonce, sealed[_SEALED_AT:], prefix + context)
+                return open_with(keys(version_id), sealed, context)
             except DecryptionFailed:
                 # One sentence, whether the version is another or the tag: which it is concerns nobody outside.
                 raise DecryptionFailed(
@@ -111,24 +105,14 @@ class TokenVerbs(KeyUse):
             KeyNotFound, KeyDisabled, KeyExpired, KeyNotYetValid, KeyOperationForbidden: as for `seal`.
         """
 
-        def sealing(call: Call, records: Records, count: int) -> tuple[XaesKey, bytes]:
+        def body(call: Call, records: Records, given: Given) -> Given:
             _, version_id, loaded = self._keys.find(call, records, self._name, self._version, "encrypt")
-            call.count = count
-            return loaded.seals, token.prefix(version_id)
+            call.count = len(given)
+            return seal_all(loaded.seals, token.prefix(version_id), given, context, window)
 
-        def packed(call: Call, records: Records, packed: Packed) -> Packed:
-            key, prefix = sealing(call, records, len(packed))
-            return face.seal_many(key, prefix, packed, context, window)
-
-        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
-            key, prefix = sealing(call, records, len(listed))
-            return lists.seal_list(key, prefix, listed, context)
-
-        if not isinstance(items, Packed):
-            refuse_out(out)
-            return self._ground.door.read(KEY_SEAL, self._target, listed, as_list(items))
-        with into(out, items.nbytes + len(items) * TOKEN_OVERHEAD, items) as window:
-            return self._ground.door.read(KEY_SEAL, self._target, packed, items)
+        given = taken(items, out)
+        with into(out, given, TOKEN_OVERHEAD) as window:
+            return self._ground.door.read(KEY_SEAL, self._target, body, given)
 
     @overload
     def open_many(
@@ -169,25 +153,15 @@ class TokenVerbs(KeyUse):
         """
         outcome = Outcome(failed)
 
-        def packed(call: Call, records: Records, packed: Packed) -> Packed:
-            call.count = len(packed)
-            keys = self._keys_of_tokens(call, records)
-            opened, wrong = face.open_many(keys, token.PREFIX_LEN, token.KEY_ID, packed, context, window)
-            outcome.note(call, wrong, packed, opened)
+        def body(call: Call, records: Records, given: Given) -> Given:
+            call.count = len(given)
+            opened, wrong = open_all(self._keys_of_tokens(call, records), given, context, window)
+            outcome.note(call, wrong, given, opened)
             return opened
 
-        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
-            call.count = len(listed)
-            keys = self._keys_of_tokens(call, records)
-            opened, wrong = lists.open_list(keys, token.PREFIX_LEN, token.KEY_ID, listed, context)
-            outcome.note(call, wrong, listed, opened)
-            return opened
-
-        if not isinstance(tokens, Packed):
-            refuse_out(out)
-            return outcome.told(self._ground.door.read(KEY_OPEN, self._target, listed, as_list(tokens)))
-        with into(out, tokens.nbytes, tokens) as window:
-            return outcome.told(self._ground.door.read(KEY_OPEN, self._target, packed, tokens))
+        given = taken(tokens, out)
+        with into(out, given) as window:
+            return outcome.told(self._ground.door.read(KEY_OPEN, self._target, body, given))
 
     @overload
     def rewrap_many(
@@ -227,26 +201,23 @@ class TokenVerbs(KeyUse):
         """
         outcome = Outcome(failed)
 
-        def packed(call: Call, records: Records, packed: Packed) -> Packed:
-            call.count = len(packed)
-            keys, key, prefix = self._moving(call, records)
-            moved, wrong = face.rewrap_many(
-                keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, packed, context, window
-            )
-            outcome.note(call, wrong, packed, moved)
+        def body(call: Call, records: Records, given: Given) -> Given:
+            call.count = len(given)
+            moved, wrong = self._move(call, records, given, context, window)
+            outcome.note(call, wrong, given, moved)
             return moved
 
-        def listed(call: Call, records: Records, listed: list[bytes]) -> list[bytes]:
-            call.count = len(listed)
-            moved, wrong = self._move_list(call, records, listed, context)
-            outcome.note(call, wrong, listed, moved)
-            return moved
+        given = taken(tokens, out)
+        with into(out, given) as window:
+            return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, body, given))
 
+    def _move(
+        self, call: Call, records: Records, tokens: Given, context: bytes, window: memoryview | None
+    ) -> tuple[Given, list[int]]:
         if not isinstance(tokens, Packed):
-            refuse_out(out)
-            return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, listed, as_list(tokens)))
-        with into(out, tokens.nbytes, tokens) as window:
-            return outcome.told(self._ground.door.read(KEY_REWRAP, self._target, packed, tokens))
+            return self._move_list(call, records, tokens, context)
+        keys, key, prefix = self._moving(call, records)
+        return face.rewrap_many(keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, tokens, context, window)
 
     def _move_list(
         self, call: Call, records: Records, tokens: list[bytes], context: bytes | list[bytes]
@@ -256,8 +227,6 @@ class TokenVerbs(KeyUse):
         A list of contexts has one for each.
         """
         keys, key, prefix = self._moving(call, records)
-        if isinstance(context, list):
-            return lists.rewrap_each(keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, tokens, context)
         return lists.rewrap_list(keys, token.PREFIX_LEN, token.KEY_ID, key, prefix, tokens, context)
 
     def _moving(self, call: Call, records: Records) -> tuple[Callable[[bytes], XaesKey], XaesKey, bytes]:

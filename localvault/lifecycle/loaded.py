@@ -27,6 +27,7 @@ from localvault.native.face import XaesKey
 from localvault.native.memory import Locked, Wipeable
 from localvault.records import VERSIONS, Memo, Records
 from localvault.sealing.datakey import wrapping_key
+from localvault.sealing.derived import DerivedKey
 from localvault.sealing.filehead import file_key
 from localvault.sealing.record import RecordSealer
 from localvault.sealing.token import token_key
@@ -41,29 +42,21 @@ _REMEMBERED = 1024
 class Loaded(Hidden):
     """One version of a key: its state, and its material ready for use."""
 
-    __slots__ = (
-        *("_file_key", "_files", "_seals", "_token_key", "_wrapping_key", "_wraps"),
-        *("attributes", "material", "operations"),
-    )
+    __slots__ = ("_files", "_seals", "_wraps", "attributes", "material", "operations")
 
     def __init__(self, attributes: Attributes, traits: list[Any], material: memoryview) -> None:
         """`material` is read, not kept."""
         self.attributes = attributes
         self.operations = frozenset(traits[3])
         self.material: KeyMaterial = decode(material)
-        self._seals: XaesKey | None = None
-        self._token_key: Locked | None = None
-        self._file_key: Locked | None = None
-        self._files: XaesKey | None = None
-        self._wrapping_key: Locked | None = None
-        self._wraps: XaesKey | None = None
+        self._seals: DerivedKey | None = None
+        self._files: DerivedKey | None = None
+        self._wraps: DerivedKey | None = None
         if traits[0] == "oct":
             # Tokens are sealed under a key derived from the material, so that the same key used for A256GCM or HS256
             # and for tokens is two keys (docs/format.md, "Tokens").
             secret = Locked.of(material[1:])
-            # Kept, because what seals may come back to it (see `fallback.XaesKey`).
-            self._token_key = token_key(secret)
-            self._seals = XaesKey(self._token_key)
+            self._seals = DerivedKey(token_key(secret))
             secret.wipe()
 
     @property
@@ -78,7 +71,7 @@ class Loaded(Hidden):
                 f"a token is sealed under an oct key, not an {self.material.kty} key",
                 hint="make an oct key for the data, and wrap its backups or data keys with this one",
             )
-        return self._seals
+        return self._seals.key
 
     @property
     def files(self) -> XaesKey:
@@ -95,9 +88,8 @@ class Loaded(Hidden):
                     hint="make an oct key for the files, and wrap its backups with this one",
                 )
             # Two threads that meet here make two of the same key: no harm done, and what is dropped wipes itself.
-            self._file_key = file_key(self.material.view())
-            self._files = XaesKey(self._file_key)
-        return self._files
+            self._files = DerivedKey(file_key(self.material.view()))
+        return self._files.key
 
     @property
     def wraps(self) -> XaesKey:
@@ -113,9 +105,8 @@ class Loaded(Hidden):
                     f"an {self.material.kty} key does not wrap by XAES-256-GCM",
                     hint="leave the algorithm out",
                 )
-            self._wrapping_key = wrapping_key(self.material.view())  # two threads: as above
-            self._wraps = XaesKey(self._wrapping_key)
-        return self._wraps
+            self._wraps = DerivedKey(wrapping_key(self.material.view()))  # two threads: as above
+        return self._wraps.key
 
     def check(self, name: str, operation: str, now: int) -> None:
         """Return if the version may do `operation` at `now` (µs).
@@ -139,15 +130,9 @@ class Loaded(Hidden):
     def wipe(self) -> None:
         """Give the key up."""
         self.material.wipe()
-        if self._seals is not None and self._token_key is not None:
-            self._seals.wipe()
-            self._token_key.wipe()
-        if self._files is not None and self._file_key is not None:
-            self._files.wipe()
-            self._file_key.wipe()
-        if self._wraps is not None and self._wrapping_key is not None:
-            self._wraps.wipe()
-            self._wrapping_key.wipe()
+        for derived in (self._seals, self._files, self._wraps):
+            if derived is not None:
+                derived.wipe()
 
 
 class LoadedKeys:

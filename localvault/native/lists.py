@@ -62,9 +62,11 @@ def rewrap_list(
     new_key: XaesKey,
     new_prefix: bytes,
     tokens: list[bytes],
-    context: bytes,
+    context: bytes | list[bytes],
 ) -> tuple[list[bytes], list[int]]:
-    """As `face.rewrap_many`."""
+    """As `face.rewrap_many`; a list of contexts has one for each token."""
+    if isinstance(context, list):
+        return rewrap_each(keys, prefix_len, key_id, new_key, new_prefix, tokens, context)
     moved, failed = list[bytes](), list[int]()
     room, once = _Room(), _once(keys)
     longer = max(0, len(new_prefix) - prefix_len)

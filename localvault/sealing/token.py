@@ -1,7 +1,7 @@
-"""The self-describing ciphertext that `seal` makes: how its prefix is written and read, and its key made.
+"""The self-describing ciphertext that `seal` makes: how it is written and read, and its key made.
 
-Relies on HKDF; sealing and opening are `native.face`. Promises: a token names the key version it needs, and cannot be
-made to name another, since the prefix is part of the associated data. docs/format.md, section 5.
+Relies on HKDF and `native.face`, which does many at once. Promises: a token names the key version it needs, and cannot
+be made to name another, since the prefix is part of the associated data. docs/format.md, section 5.
 
     token = format (1) | suite (1) | key version (16) | nonce (24) | ciphertext | tag (16)
     AAD   = first 18 bytes | context
@@ -9,10 +9,11 @@ made to name another, since the prefix is part of the associated data. docs/form
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from localvault.errors import DecryptionFailed, NewerFormat
-from localvault.native.face import NONCE_SIZE, TAG_SIZE
+from localvault.native.face import NONCE_SIZE, TAG_SIZE, XaesKey
 from localvault.native.memory import Locked
 from localvault.sealing.hkdf import extract_and_expand
 
@@ -23,6 +24,7 @@ WRAPPED_KEYS: Final = range(64, 128)
 PREFIX_LEN: Final = 18
 KEY_ID: Final = slice(2, 18)
 OVERHEAD: Final = PREFIX_LEN + NONCE_SIZE + TAG_SIZE
+_SEALED_AT = PREFIX_LEN + NONCE_SIZE
 _VERSION_ID_SIZE = 16
 _INFO = b"localvault token v1"
 
@@ -58,6 +60,29 @@ def parse_prefix(prefix: bytes) -> bytes:
     if prefix[0] > FORMAT or (prefix[1] > XAES_256_GCM and prefix[1] not in WRAPPED_KEYS):
         raise NewerFormat("the token was made by a newer localvault", hint="update localvault")
     return prefix[KEY_ID]
+
+
+def seal(key: XaesKey, start: bytes, plaintext: bytes, context: bytes) -> bytes:
+    """The token of `plaintext` that begins with `start`, a `prefix`.
+
+    The nonce is 192 random bits, as for a record: no counter to lose (C2SP XAES-256-GCM).
+
+    Raises:
+        BadParameter: more than 2 GiB.
+        VaultClosed, VaultForked: the key is gone.
+    """
+    nonce = os.urandom(NONCE_SIZE)
+    return start + nonce + key.seal(nonce, plaintext, start + context)
+
+
+def open_with(key: XaesKey, token: bytes, context: bytes) -> bytes:
+    """What `seal` sealed in a whole token.
+
+    Raises:
+        DecryptionFailed: under another key, with another context, or altered.
+        VaultClosed, VaultForked: the key is gone.
+    """
+    return key.open(token[PREFIX_LEN:_SEALED_AT], token[_SEALED_AT:], token[:PREFIX_LEN] + context)
 
 
 def token_key(material: Locked) -> Locked:

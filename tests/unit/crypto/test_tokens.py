@@ -215,7 +215,7 @@ def shown(error: BaseException) -> str:
     below = error.__traceback__.tb_next
     report = traceback.TracebackException(type(error), error, below, capture_locals=True)
     text = "".join(report.format())
-    assert "crypto = " in text or "packed = " in text, "the frames are there"
+    assert "crypto = " in text or "given = " in text, "the frames are there"
     return text
 
 

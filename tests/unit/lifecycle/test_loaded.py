@@ -302,7 +302,7 @@ def test_closing_gives_every_key_up(vault: Vault) -> None:
     files = loaded.files
     vault.close()
     for gone in (
-        loaded._file_key.view,
+        loaded._files.memory.view,
         lambda: files.seal(bytes(24), b"", b""),
         lambda: files.open(bytes(24), b"", b""),
     ):

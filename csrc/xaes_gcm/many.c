@@ -157,15 +157,14 @@ static void seal_each(struct sealing *call, struct lv_work *work, size_t begin, 
 static void seal_task(void *context, size_t index)
 {
     struct sealing *call = context;
-    const size_t begin = index * call->per_task;
-    const size_t end = begin + call->per_task < call->count ? begin + call->per_task : call->count;
+    const struct lv_share share = lv_many_share(index, call->per_task, call->count);
     struct lv_work *work = lv_work();
     if (work == NULL) {
         atomic_store(&call->status, LV_NO_MEMORY);
     } else if (call->gcm != NULL) {
-        seal_shared(call, work, begin, end);
+        seal_shared(call, work, share.begin, share.end);
     } else {
-        seal_each(call, work, begin, end);
+        seal_each(call, work, share.begin, share.end);
     }
 }
 

@@ -28,4 +28,15 @@ void lv_many_digests(const uint8_t *data, const int64_t *offsets, size_t begin, 
 /* Records a task, so that one is worth waking a thread for. */
 size_t lv_many_per_task(const int64_t *offsets, size_t count);
 
+/* The records of one task, from `begin` up to `end`. */
+struct lv_share {
+    size_t begin, end;
+};
+
+static inline struct lv_share lv_many_share(size_t task, size_t per_task, size_t count)
+{
+    const size_t begin = task * per_task;
+    return (struct lv_share){begin, begin + per_task < count ? begin + per_task : count};
+}
+
 #endif

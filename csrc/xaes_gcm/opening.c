@@ -293,15 +293,14 @@ static size_t open_some(struct desk *desk, size_t i, size_t end)
 static void open_task(void *context, size_t index)
 {
     struct opening *call = context;
-    const size_t begin = index * call->per_task;
-    const size_t end = begin + call->per_task < call->count ? begin + call->per_task : call->count;
+    const struct lv_share share = lv_many_share(index, call->per_task, call->count);
     struct desk desk = {.call = call, .work = lv_work()};
     if (desk.work == NULL) {
         atomic_store(&call->status, LV_NO_MEMORY);
         return;
     }
-    for (size_t i = begin; i < end;) {
-        i += open_some(&desk, i, end);
+    for (size_t i = share.begin; i < share.end;) {
+        i += open_some(&desk, i, share.end);
     }
     lv_open_finish(desk.work);
 }

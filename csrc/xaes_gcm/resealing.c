@@ -230,18 +230,17 @@ static void put_digests(const struct resealing *call, size_t begin, size_t end)
 static void reseal_task(void *context, size_t index)
 {
     struct resealing *call = context;
-    const size_t begin = index * call->per_task;
-    const size_t end = begin + call->per_task < call->count ? begin + call->per_task : call->count;
+    const struct lv_share share = lv_many_share(index, call->per_task, call->count);
     struct desk desk = {.call = call, .work = lv_work()};
     if (desk.work == NULL) {
         atomic_store(&call->status, LV_NO_MEMORY);
         return;
     }
-    for (size_t i = begin; i < end;) {
-        i += reseal_some(&desk, i, end);
+    for (size_t i = share.begin; i < share.end;) {
+        i += reseal_some(&desk, i, share.end);
     }
     lv_open_finish(desk.work);
-    put_digests(call, begin, end);
+    put_digests(call, share.begin, share.end);
 }
 
 static int are_in_range(const struct resealing *call)

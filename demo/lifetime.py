@@ -6,10 +6,11 @@ Time is handed to the agenda, so nothing waits. Any difference from what it expe
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from telling import expect, rate, timed
 
 import localvault
 
@@ -37,13 +38,10 @@ def live_a_year(vault: localvault.Vault, folder: Path) -> list[tuple[str, str, s
         )
         told.append(("rotate what its policy says, 90 days on", "1 key", "done by the agenda"))
 
-        started = time.perf_counter()
-        moved = localvault.rewrap(cards, localvault.SqlTokens(database, "card", key="id", token="number"))
-        seconds = time.perf_counter() - started
+        column_of = localvault.SqlTokens(database, "card", key="id", token="number")
+        moved, seconds = timed(lambda: localvault.rewrap(cards, column_of))
         expect(moved.rewrapped == ROWS and not moved.failed, "every row moves")
-        told.append(
-            ("rewrap a column of a SQLite table", f"{ROWS:,} rows", f"{ROWS / seconds:,.0f} a second")
-        )
+        told.append(("rewrap a column of a SQLite table", f"{ROWS:,} rows", rate(ROWS, seconds)))
 
         column = [token for (token,) in database.execute("SELECT number FROM card ORDER BY id")]
         counts = cards.count_versions(column)
@@ -58,14 +56,6 @@ def live_a_year(vault: localvault.Vault, folder: Path) -> list[tuple[str, str, s
 
 def new_master_key(vault: localvault.Vault) -> tuple[str, str, str]:
     """Give the vault a new master key; return the row told."""
-    started = time.perf_counter()
-    rotation = vault.rotate_master_key()
-    seconds = time.perf_counter() - started
+    rotation, seconds = timed(vault.rotate_master_key)
     expect(rotation.generation == 1, "there was one master key before")
     return ("give the vault a new master key", f"{rotation.records:,} records", f"{seconds * 1e3:.0f} ms")
-
-
-def expect(holds: bool, sentence: str) -> None:
-    """End the demo with `sentence` if it does not hold."""
-    if not holds:
-        raise SystemExit(f"demo failed: {sentence}")

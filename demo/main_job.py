@@ -16,20 +16,18 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from lifetime import expect, live_a_year, new_master_key
+from lifetime import live_a_year, new_master_key
 from rich.console import Console
 from rich.table import Table
+from telling import expect, rate, timed
 
 import localvault
 
 HERE = Path(__file__).resolve().parent
 PASSPHRASE = "demo only: a passphrase is never written into a program"
 Report = list[tuple[str, str, str]]
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -171,18 +169,6 @@ def prove(path: Path, report: Report) -> None:
         problems, seconds = timed(lambda: list(vault.check()))
         expect(not problems, f"check found {problems}")
         report.append(("check every record", "0 problems", f"{seconds * 1e3:.0f} ms"))
-
-
-def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Return what `work` returned and the seconds it took."""
-    started = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - started
-
-
-def rate(count: int, seconds: float) -> str:
-    """Return a rate for people."""
-    return f"{count / seconds:,.0f} a second"
 
 
 def show(report: Report, seconds: float) -> None:

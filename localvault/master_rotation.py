@@ -112,7 +112,9 @@ class MasterRotation:
 
     def tidy(self) -> None:
         """Forget the keys of spools begun before a rotation that are gone since; nobody is to make such files anew."""
-        if not self._masters.spool_keys.kept <= self._journal.former_spools().keys():
+        kept = self._masters.spool_keys.kept
+        # Nearly always there is none to forget, and the folder is not looked into.
+        if kept and not kept <= self._journal.former_spools().keys():
             self._door.write(MASTER_KEY_ROTATE, ROOT, self._tidy)
 
     def _begin(self, total: int) -> bool:

@@ -24,6 +24,7 @@ from localvault.model.clock import from_datetime
 from localvault.model.generator import Generator
 from localvault.model.properties import SecretProperties
 from localvault.model.secret import DeletedSecret, Secret
+from localvault.model.settings import Settings
 from localvault.model.value import Value, check_value
 from localvault.model.version_policy import check_number
 from localvault.operations import SECRET_GET, SECRET_LIST_VERSIONS, SECRET_SET, SECRET_TRIM
@@ -142,6 +143,7 @@ class Secrets(GeneratingVerbs):
         settable = {
             "content_type": content_type,
             "tags": tags,
+            "enabled": True,
             "not_before": not_before,
             "expires_on": expires_on,
         }
@@ -240,7 +242,12 @@ class Secrets(GeneratingVerbs):
     ) -> Secret:
         settings = self._ground.settings(mutation)
         check_value(value, settings.max_value_bytes)
-        attributes = attr.new(
+        attributes = self._attributes(call, settings, settable)
+        head, added = self._objects.add_version(call, mutation, name, attributes, None, value)
+        return Secret(SecretProperties(self._ground.home, head.name, added.id, attributes), value)
+
+    def _attributes(self, call: Call, settings: Settings, settable: dict[str, Any]) -> Attributes:
+        return attr.new(
             call.now,
             enabled=settable["enabled"],
             not_before=from_datetime(settable["not_before"], "not_before"),
@@ -250,8 +257,6 @@ class Secrets(GeneratingVerbs):
             max_tags=settings.max_tags,
             tag_length=self._kind.tag_length,
         )
-        head, added = self._objects.add_version(call, mutation, name, attributes, None, value)
-        return Secret(SecretProperties(self._ground.home, head.name, added.id, attributes), value)
 
     def _before(self, records: Records, name: str) -> tuple[SecretProperties | None, int]:
         """Return the properties of the current version, if there is one, and how many bytes a value may have."""
@@ -284,16 +289,7 @@ class Secrets(GeneratingVerbs):
         settable: dict[str, Any],
     ) -> list[SecretProperties]:
         settings = self._ground.settings(mutation)
-        attributes = attr.new(
-            call.now,
-            enabled=True,
-            not_before=from_datetime(settable["not_before"], "not_before"),
-            expires_on=from_datetime(settable["expires_on"], "expires_on"),
-            content_type=settable["content_type"],
-            tags=settable["tags"],
-            max_tags=settings.max_tags,
-            tag_length=self._kind.tag_length,
-        )
+        attributes = self._attributes(call, settings, settable)
         limit = settings.max_value_bytes
         for _, value in pairs:
             check_value(value, limit)

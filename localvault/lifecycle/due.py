@@ -19,7 +19,7 @@ from localvault.lifecycle.clockwatch import ClockWatch
 from localvault.lifecycle.completing import complete
 from localvault.lifecycle.ground import Ground
 from localvault.lifecycle.kinds import KINDS
-from localvault.lifecycle.objects import Objects
+from localvault.lifecycle.objects import Objects, deleted_key
 from localvault.lifecycle.runner import INTERVAL, Failed, Runner, Wait
 from localvault.lifecycle.running import ACTIONS, Running
 from localvault.model.clock import DAY, from_datetime, to_datetime
@@ -196,7 +196,7 @@ class AgendaVerbs:
 
     def _name(self, records: Records, due: Due) -> str:
         key = due.kind + due.name_id
-        for place in (key, key.upper()[:1] + key[1:]):
+        for place in (key, deleted_key(key)):
             head = records.remembered(OBJECTS, place, self._ground.heads)
             if head is not None:
                 return head.name

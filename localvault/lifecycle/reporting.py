@@ -43,10 +43,9 @@ def report(ground: Ground) -> Report:
     with ground.door.apart(ops.AGE_REPORT, "/") as work:
         objects = work.look(lambda call, records: _count(records))
         uses = ground.journal.last_times(USES, objects)
-        rows = work.look(lambda call, records: _rows(call, records, ground, uses))
-        name = work.look(lambda call, records: ground.settings(records).name)
+        made = work.look(lambda call, records: _made(call, records, ground, uses))
         work.tell()
-    return Report(name, work.call.now, rows)
+    return made
 
 
 def _count(records: Records) -> int:
@@ -54,9 +53,9 @@ def _count(records: Records) -> int:
     return sum(1 for kind in KINDS.values() for _ in records.txn.scan(OBJECTS, kind.byte, keys_only=True))
 
 
-def _rows(call: Call, records: Records, ground: Ground, uses: dict[str, int]) -> list[ReportRow]:
-    """Return a row for every object that is not deleted; `uses`: when each was last used (µs), by lower-case target."""
-    rows = []
+def _made(call: Call, records: Records, ground: Ground, uses: dict[str, int]) -> Report:
+    """Return the report of one snapshot; `uses`: when each object was last used (µs), by lower-case target."""
+    name, rows = ground.settings(records).name, []
     for kind in KINDS.values():
         made = _versions(records, kind)
         for key, plaintext in records.scan(OBJECTS, kind.byte):
@@ -64,7 +63,7 @@ def _rows(call: Call, records: Records, ground: Ground, uses: dict[str, int]) ->
             target = f"/{kind.collection}/{head.name}".lower()
             rows.append(_row(call.now, ground, kind, key, head, made[key], uses.get(target)))
     call.count = len(rows)
-    return rows
+    return Report(name, call.now, rows)
 
 
 def _versions(records: Records, kind: Kind) -> dict[bytes, tuple[int, int, tuple[int, ...]]]:

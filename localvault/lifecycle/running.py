@@ -108,12 +108,11 @@ class Running:
         for due in part:
             try:
                 head, key = self._head(records, due), due.kind + due.name_id
-                is_rotation = due.action == ROTATE and head is not None
-                planned[due] = (
-                    rotation.plan(records, self._objects[due.kind], key, head, commands=self._commands)
-                    if head is not None and is_rotation
-                    else None
-                )
+                plan = None
+                if due.action == ROTATE and head is not None:
+                    objects = self._objects[due.kind]
+                    plan = rotation.plan(records, objects, key, head, commands=self._commands)
+                planned[due] = plan
             except (Damaged, Tampered, NewerFormat) as error:
                 self.unread = error
             except LocalVaultError as error:
@@ -211,9 +210,8 @@ class Running:
 
     def _tell(self, kind: bytes, action: bytes, found: list[tuple[Due, Head]]) -> None:
         if found:
-            operation = self._objects[kind].kind.expired
-            if action == NEAR_EXPIRY:
-                operation = self._objects[kind].kind.near_expiry
+            told = self._objects[kind].kind
+            operation = told.near_expiry if action == NEAR_EXPIRY else told.expired
             targets = [self._target(due, head) for due, head in found]
             self._door.write_each(operation, targets, self._take_off, found)
 
@@ -227,7 +225,7 @@ class Running:
         return [[_AGENDA + self._ground.agenda.key(due)] for due, _ in found]
 
     def _target(self, due: Due, head: Head) -> str:
-        return f"/{self._objects[due.kind].kind.collection}/{head.name}"
+        return self._objects[due.kind].target(head.name)
 
     def _finish(self, call: Call, mutation: Mutation, found: _SortedOut, until: int | None) -> None:
         agenda = self._ground.agenda

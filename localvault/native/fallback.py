@@ -278,6 +278,12 @@ class _Shared:
         self.gcm = _Gone(self._forks)
 
 
+def check_keyed(keys: Sequence[bytes], items: Sequence[bytes]) -> None:
+    """Raises `ValueError` unless there is a key for each item: the core reads as many of the one as of the other."""
+    if len(keys) != len(items):
+        raise ValueError(f"{len(keys)} keys and {len(items)} items do not pair up")
+
+
 @final
 class XaesBatch(Hidden):
     """Seals many records under one derived key and a counter; what it makes opens with `XaesKey.open`.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from localvault.errors import DecryptionFailed
-from localvault.native.fallback import DIGEST_SIZE, NONCE_SIZE, TAG_SIZE, XaesBatch, XaesKey
+from localvault.native.fallback import DIGEST_SIZE, NONCE_SIZE, TAG_SIZE, XaesBatch, XaesKey, check_keyed
 from localvault.native.memory import Locked
 
 HEADER_SIZE = 8
@@ -62,8 +62,7 @@ def reseal_many(
 
 def check_pairs(start: bytes, new_start: bytes, keys: Sequence[bytes], records: Sequence[bytes]) -> None:
     """Raises `ValueError` unless there is a key for each record and both starts have one length, a header's or more."""
-    if len(keys) != len(records):
-        raise ValueError(f"{len(keys)} keys and {len(records)} records do not pair up")
+    check_keyed(keys, records)
     if len(start) != len(new_start) or len(start) < HEADER_SIZE + TABLE_SIZE:
         raise ValueError(
             "associated data must begin with a header and a table, and in both with the same length"

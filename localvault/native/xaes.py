@@ -25,6 +25,7 @@ from localvault.native.fallback import (
     TAG_SIZE,
     UNAUTHENTIC,
     Buffer,
+    check_keyed,
 )
 from localvault.native.levels import CHOSEN
 from localvault.native.memory import Locked, forks, refusal
@@ -244,10 +245,8 @@ class XaesBatch(Hidden):
         self, header: bytes, start: bytes, keys: Sequence[bytes], plaintexts: Sequence[bytes]
     ) -> tuple[list[bytes], list[bytes]]:
         """As `fallback.XaesBatch.seal_keyed`."""
+        check_keyed(keys, plaintexts)
         count = len(keys)
-        if count != len(plaintexts):
-            # The core reads as many of the one as there are of the other.
-            raise ValueError(f"{count} keys for {len(plaintexts)} plaintexts")
         derived, nonce = self.beside().whole()
         key_offsets = array("q", accumulate(map(len, keys), initial=0))
         offsets = array("q", accumulate(map(len, plaintexts), initial=0))
